@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Action} from "../src/core/Action.sol";
+import {Head} from "../src/core/ILogAnchor.sol";
+import {Oath, SeatRef} from "../src/core/Oath.sol";
+import {Rule, Terms} from "../src/core/Terms.sol";
+import {House} from "./House.sol";
+
+contract GasTest is House {
+    /// @notice A transfer under two rules, proven by 6 levels, costs at most 82,000 gas as a whole transaction.
+    function test_sixLevels() public {
+        assertEq(_transferGas(6), 82_000, "gas");
+    }
+
+    /// @notice A transfer under two rules, proven by 20 levels, costs at most 95,000 gas as a whole transaction.
+    function test_twentyLevels() public {
+        assertEq(_transferGas(20), 95_000, "gas");
+    }
+
+    /// @dev The second of two transfers to a funded account: no slot is written for the first time.
+    function _transferGas(uint256 levels) private returns (uint256) {
+        Terms memory t = terms();
+        Rule[] memory rules = new Rule[](2);
+        (rules[0], rules[1]) = (t.rules[0], t.rules[1]);
+        t.rules = rules;
+        mandate = create(t);
+        token.mint(address(mandate), 1_000_000);
+        token.mint(supplier, 1);
+
+        Action memory first = transfer(100);
+        Action memory second = transfer(100);
+        second.nonce = 1;
+        (Oath memory one, Oath memory two) = (sworn(first), sworn(second));
+
+        // A tree of 2^levels leaves whose first two are known and whose other subtrees are whatever they are.
+        bytes32[] memory path = new bytes32[](levels);
+        bytes32 root = sha256(abi.encodePacked(hex"01", leafOf(first, one), leafOf(second, two)));
+        for (uint256 i = 1; i < levels; ++i) {
+            path[i] = keccak256(abi.encode("subtree", i));
+            root = sha256(abi.encodePacked(hex"01", root, path[i]));
+        }
+        bytes32[] memory nodes = new bytes32[](1);
+        nodes[0] = root;
+        uint64 size = uint64(1 << levels);
+        anchor.anchor(log.policy(), Head(0, 0, new bytes32[](0)), nodes, size, log.quorum(size, root));
+
+        one.seat = two.seat = SeatRef(0, 0, size, uint64(block.timestamp));
+        path[0] = leafOf(second, two);
+        one.path = path;
+        mandate.execute(first, one);
+        path[0] = leafOf(first, one);
+        two.path = path;
+        two.index = 1;
+        mandate.execute(second, two);
+        return vm.lastCallGas().gasTotalUsed;
+    }
+}

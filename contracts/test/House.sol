@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Action} from "../src/core/Action.sol";
+import {Bucket} from "../src/core/Bucket.sol";
+import {LogAnchor} from "../src/core/LogAnchor.sol";
+import {Mandate} from "../src/core/Mandate.sol";
+import {MandateFactory} from "../src/core/MandateFactory.sol";
+import {Oath} from "../src/core/Oath.sol";
+import {Pin, Rule, Terms} from "../src/core/Terms.sol";
+import {SettlementToken} from "../src/supply/SettlementToken.sol";
+import {Cheats, Vm} from "./Cheats.sol";
+import {LogKeeper} from "./LogKeeper.sol";
+import {Probe} from "./Probe.sol";
+
+/// @title Everything a mandate needs around it: a log, a token, an agent, a principal
+/// @dev What the agent signs is built here from the format's description, not with the contracts' code.
+abstract contract House is Cheats {
+    uint256 internal constant AGENT_KEY = 0xA11CE;
+    uint256 internal constant THIEF_KEY = 0x7417F;
+    bytes32 internal constant MODEL = keccak256("model");
+    bytes32 internal constant BODY = keccak256("body");
+
+    address internal principal = address(0x9121);
+    address internal supplier = address(0x5099);
+    address internal otherSupplier = address(0x5098);
+
+    Vm.Wallet internal agent;
+    LogAnchor internal anchor;
+    MandateFactory internal factory;
+    SettlementToken internal token;
+    Probe internal probe;
+    LogKeeper internal log;
+    Mandate internal mandate;
+
+    function setUp() public virtual {
+        vm.warp(1_790_000_000);
+        agent = vm.createWallet(AGENT_KEY);
+        anchor = new LogAnchor();
+        factory = new MandateFactory();
+        token = new SettlementToken("Euro", "EUR", address(this));
+        probe = new Probe();
+        log = keeper("log.example/1", 2);
+        mandate = create(terms());
+        token.mint(address(mandate), 1_000_000);
+        vm.deal(address(mandate), 10 ether);
+    }
+
+    function keeper(string memory origin, uint256 threshold) internal returns (LogKeeper) {
+        uint256[] memory witnesses = new uint256[](3);
+        (witnesses[0], witnesses[1], witnesses[2]) = (0x111, 0x222, 0x333);
+        return new LogKeeper(anchor, origin, 0x106, witnesses, threshold);
+    }
+
+    function create(Terms memory t) internal returns (Mandate) {
+        return Mandate(payable(factory.create(t, bytes32(agent.publicKeyX), bytes32(agent.publicKeyY), 0)));
+    }
+
+    // Rules: 0 `look`, metered by its argument; 1 `transfer` to two suppliers; 2 `approve`, counted; 3 `mint` on the
+    // probe's behalf would be `fail`; 4 native value to the probe.
+    function terms() internal returns (Terms memory t) {
+        t.principal = principal;
+        t.agent = agent.addr;
+        t.anchor = address(anchor);
+        t.logId = log.id();
+        t.validFrom = 1_789_000_000;
+        t.validUntil = 1_800_000_000;
+        t.longestLife = 1 days;
+        t.header = header();
+        t.buckets = new Bucket[](2);
+        t.buckets[0] = Bucket(20_001, 1 days);
+        t.buckets[1] = Bucket(4, 1 hours);
+        t.rules = new Rule[](4);
+        t.rules[0] = Rule(address(probe), Probe.fail.selector, 0, 0, 10_000, new Pin[](0));
+        t.rules[1] = Rule(address(token), token.transfer.selector, 1, 0, 6_000, new Pin[](1));
+        t.rules[1].pins[0] = Pin(0, new bytes32[](2));
+        t.rules[1].pins[0].allowed[0] = bytes32(uint256(uint160(otherSupplier)));
+        t.rules[1].pins[0].allowed[1] = bytes32(uint256(uint160(supplier)));
+        t.rules[2] = Rule(address(token), token.approve.selector, 254, 1, 1, new Pin[](0));
+        t.rules[3] = Rule(address(probe), Probe.look.selector, 255, 0, 10_000, new Pin[](0));
+    }
+
+    /// @dev Written out from the format, with the did:key computed elsewhere.
+    function header() internal view returns (bytes memory) {
+        return abi.encodePacked(
+            hex"a401382e03182a0454",
+            agent.addr,
+            hex"0fa3017839",
+            "did:key:zQ3shYby9zswc1Jfb5BnP77DEVbguy94KLwfafzsD5fTDuQcy",
+            hex"0273",
+            "affiant/decision/v1",
+            hex"061a"
+        );
+    }
+
+    function call(address target, uint256 value, bytes memory data) internal view returns (Action memory) {
+        (, uint32 epoch, uint256 nonce) = mandate.state();
+        return Action(
+            epoch, nonce, MODEL, target, value, data, uint64(vm.getBlockTimestamp() + 1 hours), address(0), keccak256("salt")
+        );
+    }
+
+    function transfer(uint256 amount) internal view returns (Action memory) {
+        return call(address(token), 0, abi.encodeCall(token.transfer, (supplier, amount)));
+    }
+
+    function look(uint256 value) internal view returns (Action memory) {
+        return call(address(probe), value, abi.encodeCall(probe.look, (0)));
+    }
+
+    /// @dev The EIP-712 digest of an action under a mandate on a chain.
+    function subjectOf(uint256 chain, address mandate_, Action memory a) internal pure returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Affiant Mandate"),
+                keccak256("1"),
+                chain,
+                mandate_
+            )
+        );
+        bytes32 structHash = keccak256(
+            bytes.concat(
+                abi.encode(
+                    keccak256(
+                        "Action(uint32 epoch,uint256 nonce,bytes32 model,address target,uint256 value,bytes data,uint64 deadline,address relayer,bytes32 salt)"
+                    ),
+                    a.epoch,
+                    a.nonce,
+                    a.model,
+                    a.target
+                ),
+                abi.encode(a.value, keccak256(a.data), a.deadline, a.relayer, a.salt)
+            )
+        );
+        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+    }
+
+    function sworn(Action memory a) internal view returns (Oath memory oath) {
+        return swornBy(AGENT_KEY, "affiant/decision/v1", subjectOf(block.chainid, address(mandate), a));
+    }
+
+    /// @dev Signs a statement of a kind about a subject; the proof is still missing.
+    function swornBy(uint256 key, string memory kind, bytes32 subject) internal view returns (Oath memory oath) {
+        oath.body = BODY;
+        oath.iat = uint32(vm.getBlockTimestamp());
+        bytes memory toSign = abi.encodePacked(
+            hex"846a", "Signature1", hex"5876", header(), oath.iat, hex"40", hex"5860", payload(kind, subject)
+        );
+        (oath.v, oath.r, oath.s) = vm.sign(key, sha256(toSign));
+    }
+
+    function payload(string memory kind, bytes32 subject) internal pure returns (bytes memory) {
+        return abi.encodePacked(keccak256(bytes(kind)), subject, BODY);
+    }
+
+    function leafOf(Action memory a, Oath memory oath) internal view returns (bytes32) {
+        bytes memory said = payload("affiant/decision/v1", subjectOf(block.chainid, address(mandate), a));
+        bytes memory entry = abi.encodePacked(
+            hex"d28458", hex"76", header(), oath.iat, hex"a0", hex"5860", said, hex"5840", oath.r, oath.s
+        );
+        return sha256(abi.encodePacked(hex"00", entry));
+    }
+
+    /// @dev Appends a sworn action's leaf to a log, anchors it and completes the oath.
+    function logged(LogKeeper keeper_, Action memory a, Oath memory oath) internal returns (Oath memory) {
+        oath.index = keeper_.append(leafOf(a, oath));
+        keeper_.anchorAll();
+        (oath.seat, oath.path) = keeper_.prove(oath.index);
+        return oath;
+    }
+
+    /// @dev The whole way of an honest agent.
+    function oathFor(Action memory a) internal returns (Oath memory) {
+        return logged(log, a, sworn(a));
+    }
+
+    function execute(Action memory a) internal {
+        Oath memory oath = oathFor(a);
+        mandate.execute(a, oath);
+    }
+
+    function refuses(Action memory a, Oath memory oath, bytes memory reason) internal {
+        vm.expectRevert(reason);
+        mandate.execute(a, oath);
+    }
+}

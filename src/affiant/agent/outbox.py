@@ -1,0 +1,68 @@
+"""What an agent keeps on disk: sworn statements before they are sent, and the data it observed."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from affiant.kernel import statement
+from affiant.kernel.errors import IntegrityError
+from affiant.kernel.ports import Draft
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS drafts (
+    job TEXT PRIMARY KEY,
+    body BLOB NOT NULL,
+    entry BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS observed (
+    subject BLOB PRIMARY KEY,
+    salt BLOB NOT NULL,
+    data BLOB NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class SqliteOutbox:
+    """Sworn statements by job. What `put` has stored is what is sent, now and after a crash."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._db.executescript(SCHEMA)
+
+    def get(self, job: str) -> Draft | None:
+        """Return what was sworn for a job."""
+        query = "SELECT body, entry FROM drafts WHERE job = ?"
+        row = self._db.execute(query, (job,)).fetchone()
+        return Draft(row[0], statement.decode(row[1]).verify()) if row else None
+
+    def put(self, job: str, draft: Draft) -> None:
+        """Store what is sworn for a job, once.
+
+        Raises:
+            IntegrityError: something else was sworn for it before.
+        """
+        try:
+            values = (job, draft.body, draft.statement.entry)
+            self._db.execute("INSERT INTO drafts VALUES (?, ?, ?)", values)
+        except sqlite3.IntegrityError as error:
+            raise IntegrityError(
+                f"job {job!r} has already been sworn for", "Give every job a name of its own"
+            ) from error
+
+
+class SqliteArchive:
+    """Observed data by its commitment."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._db.executescript(SCHEMA)
+
+    def put(self, subject: bytes, salt: bytes, data: bytes) -> None:
+        """Keep data."""
+        self._db.execute("INSERT OR IGNORE INTO observed VALUES (?, ?, ?)", (subject, salt, data))
+
+    def get(self, subject: bytes) -> tuple[bytes, bytes] | None:
+        """Return (salt, data)."""
+        query = "SELECT salt, data FROM observed WHERE subject = ?"
+        row: tuple[bytes, bytes] | None = self._db.execute(query, (subject,)).fetchone()
+        return row

@@ -1,0 +1,238 @@
+"""The flow: observe, decide, swear, log, prove, execute, record the outcome.
+
+`Runtime.act` is that sentence. Every statement is stored durably before it is sent, under a name
+derived from the job, and sent again to the letter after a crash; the log is idempotent and the
+mandate's nonce is used once, so a job acts once however often it is begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from affiant.kernel import body as bodies
+from affiant.kernel import mandate as rules
+from affiant.kernel import statement
+from affiant.kernel.action import ANYONE, Action, BoundAction
+from affiant.kernel.body import CORE_KINDS, Body, Reference
+from affiant.kernel.encoding import jcs_decode, to_hex
+from affiant.kernel.errors import CallReverted, InputError, MandateRefused
+from affiant.kernel.house import Act
+from affiant.kernel.identity import LedgerKey
+from affiant.kernel.model import Call, Doubt, Input, Model, Proposal, commitment
+from affiant.kernel.ports import Archive, Clock, Draft, Execution, Ledger, Log, Outbox
+from affiant.kernel.statement import Statement
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An agent at work: its key, and the parts it works with."""
+
+    key: LedgerKey
+    log: Log
+    ledger: Ledger
+    archive: Archive
+    outbox: Outbox
+    clock: Clock
+    random: Callable[[int], bytes]
+    """Returns that many random bytes."""
+    careful: bool = True
+    """Whether it checks the terms itself first. The contract does so in any case."""
+
+    def act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
+        """Decide over the inputs, under oath, and act: once per job, however often called.
+
+        Raises:
+            LedgerError: the chain does not answer; call again with the same job.
+            InputError: the model's answer is neither a proposal nor a doubt.
+        """
+        self._swear_model(model)
+        observed = [self._observe(f"{job}/input/{n}", item) for n, item in enumerate(inputs)]
+
+        draft = self.outbox.get(f"{job}/decision")
+        if draft is None:
+            altered = self._altered(observed)
+            answer = altered or model.predict([self._read(told) for told in observed])
+            draft = self._swear_answer(f"{job}/decision", mandate, model, observed, answer)
+        decided, content = draft.statement, jcs_decode(draft.body)["content"]
+        self._log(draft)
+        if decided.kind == bodies.REFUSAL:
+            return Act(decided, None, content["rule"], content["reason"])
+
+        bound = BoundAction.from_json(content["action"])
+        refused, reason, cancelled = None, content["reason"], b""
+        execution = self._already_executed(bound, decided)
+        if execution is None:
+            try:
+                seat = self.ledger.anchor(self.log)
+                execution = self.ledger.execute(bound, decided, self.log, seat)
+            except CallReverted as error:
+                refused, reason = error.error, error.message
+                cancelled = self._give_up(bound)
+
+        outcome = self._swear_outcome(f"{job}/outcome", decided, execution, reason, cancelled)
+        return Act(decided, _proposal(content), refused, reason, execution, outcome)
+
+    def _observe(self, job: str, item: Input) -> Statement:
+        """Commit to data, keep it, and swear to it."""
+        draft = self.outbox.get(job)
+        if draft is None:
+            salt = self.random(32)
+            subject = commitment(salt, item.data)
+            self.archive.put(subject, salt, item.data)
+            shape = list(item.shape)
+            content = {"source": item.source, "shape": shape, "units": item.units, "kept": "agent"}
+            draft = self._swear(job, bodies.OBSERVATION, subject, content)
+        self._log(draft)
+        return draft.statement
+
+    def _altered(self, observed: Sequence[Statement]) -> Doubt | None:
+        """Hash every input again, as the last thing before the model sees it."""
+        for told in observed:
+            kept = self.archive.get(told.subject)
+            if kept is None or commitment(*kept) != told.subject:
+                found = "is missing" if kept is None else f"now is {to_hex(commitment(*kept))}"
+                return Doubt("input-altered", f"data sworn as {to_hex(told.subject)} {found}")
+        return None
+
+    def _read(self, told: Statement) -> Any:
+        kept = self.archive.get(told.subject)
+        return jcs_decode(kept[1]) if kept else None
+
+    def _swear_model(self, model: Model) -> None:
+        if self.log.about(model.digest):
+            return
+        job = f"model/{to_hex(model.digest)}"
+        content = {
+            "name": model.name,
+            "version": model.version,
+            "deterministic": model.deterministic,
+            "training": "",
+            "metrics": {},
+            "approvals": [],
+        }
+        draft = self.outbox.get(job) or self._swear(job, bodies.MODEL, model.digest, content)
+        self._log(draft)
+
+    def _swear_answer(
+        self,
+        job: str,
+        mandate: bytes,
+        model: Model,
+        observed: Sequence[Statement],
+        answer: object,
+    ) -> Draft:
+        """Turn the model's answer into a sworn decision, or into a sworn refusal."""
+        if not isinstance(answer, (Proposal, Doubt)):
+            raise InputError(
+                f"{model.name} returned {type(answer).__name__}",
+                "Return a Proposal (a call, with a reason) or a Doubt (no call, with a reason)",
+            )
+        content: dict[str, Any] = {
+            "mandate": to_hex(mandate),
+            "model": to_hex(model.digest),
+            "inputs": [to_hex(told.leaf) for told in observed],
+            "output": answer.output,
+            "reason": answer.reason,
+        }
+        if isinstance(answer, Doubt):
+            content |= {"action": None, "rule": answer.rule}
+            subject = observed[0].subject if observed else model.digest
+            return self._swear(job, bodies.REFUSAL, subject, content, observed)
+        now, terms = self.clock.now(), self.ledger.terms(mandate)
+        bound = self._bind(mandate, model, answer, now + terms.longest_life)
+        content["action"] = bound.to_json()
+        try:
+            if self.careful:
+                state = self.ledger.state(mandate)
+                rules.check(terms, state, bound.action, now=now)
+        except MandateRefused as error:
+            content |= {"rule": error.rule, "reason": error.message}
+            return self._swear(job, bodies.REFUSAL, bound.digest, content, observed, now)
+        content |= {"confidence": answer.confidence, "seed": answer.seed}
+        return self._swear(job, bodies.DECISION, bound.digest, content, observed, now)
+
+    def _bind(self, mandate: bytes, model: Model, answer: Proposal, deadline: int) -> BoundAction:
+        state, call = self.ledger.state(mandate), answer.call
+        action = Action(
+            epoch=state.epoch,
+            nonce=state.nonce,
+            model=model.digest,
+            target=call.target,
+            value=call.value,
+            data=call.data,
+            deadline=deadline,
+            relayer=ANYONE,
+            salt=self.random(32),
+        )
+        return BoundAction(self.ledger.chain_id, mandate, action)
+
+    def _already_executed(self, bound: BoundAction, decided: Statement) -> Execution | None:
+        done = self.ledger.executions(bound.mandate, decided.leaf)
+        return done[0] if done else None
+
+    def _give_up(self, bound: BoundAction) -> bytes:
+        """Use up the nonce of a refused action, unless that has happened; return how."""
+        if self.ledger.state(bound.mandate).nonce != bound.action.nonce:
+            return b""
+        return self.ledger.cancel(bound.mandate, bound.action.nonce, self.key)
+
+    def _swear_outcome(
+        self,
+        job: str,
+        decided: Statement,
+        execution: Execution | None,
+        reason: str,
+        cancelled: bytes,
+    ) -> Statement:
+        draft = self.outbox.get(job)
+        if draft is None:
+            content: dict[str, Any] = {"decision": to_hex(decided.leaf)}
+            if execution is None:
+                content |= {"status": "refused", "transaction": None, "block": None}
+                content |= {"number": None, "events": [{"reason": reason}]}
+                if cancelled:
+                    content["transaction"] = to_hex(cancelled)
+            else:
+                content |= {
+                    "status": "executed",
+                    "transaction": to_hex(execution.transaction),
+                    "block": to_hex(execution.block),
+                    "number": execution.number,
+                    "events": list(execution.events),
+                }
+            draft = self._swear(job, bodies.OUTCOME, decided.subject, content, [decided])
+        self._log(draft)
+        return draft.statement
+
+    def _swear(
+        self,
+        job: str,
+        kind: str,
+        subject: bytes,
+        content: dict[str, Any],
+        because: Sequence[Statement] = (),
+        now: int | None = None,
+    ) -> Draft:
+        """Sign a statement and store it, with its body, before anybody sees it."""
+        now = self.clock.now() if now is None else now
+        lineage = tuple(Reference(self.log.policy.log_id, told.leaf) for told in because)
+        salt = self.random(bodies.SALT_LENGTH)
+        body = Body(kind, bodies.moment(now), salt, content, lineage)
+        bodies.check(body, CORE_KINDS)
+        signed = statement.sign(kind, subject, body.digest, self.key, now)
+        draft = Draft(body.encoded, signed)
+        self.outbox.put(job, draft)
+        return draft
+
+    def _log(self, draft: Draft) -> None:
+        self.log.put_body(draft.body)
+        self.log.register(draft.statement.entry)
+
+
+def _proposal(content: dict[str, Any]) -> Proposal:
+    action = BoundAction.from_json(content["action"]).action
+    call = Call(action.target, action.data, action.value)
+    told = (content["output"], content["reason"], content["confidence"], content["seed"])
+    return Proposal(call, *told)

@@ -1,0 +1,57 @@
+"""`affiant audit`: collect the evidence, check it against the chain, show or export it."""
+
+from __future__ import annotations
+
+import json as encoder
+from pathlib import Path
+
+import typer
+
+from affiant.apps.cli.report import render
+from affiant.apps.wiring import kinds, models, open_house
+from affiant.audit.collect import collect
+from affiant.audit.walk import audit
+from affiant.kernel.bundle import Bundle
+from affiant.kernel.errors import InputError
+
+
+def live(
+    target: str | None,
+    *,
+    replay: bool,
+    export: Path | None,
+    home: Path,
+    rpc: str | None,
+    port: int,
+    json: bool,
+) -> int:
+    """Audit a house; return the exit code."""
+    if not (home / "log.db").is_file():
+        raise InputError(f"{home} holds no log", "Name a home with --home, or run `affiant demo`")
+    with open_house(home, rpc=rpc, port=port, reading=True) as house:
+        found = collect(house.view, house.ledger, house.archive, target)
+        again = models() if replay else None
+        report = audit(found, kinds(), ledger=house.ledger.name, models=again)
+    if export is not None:
+        write_bundle(found, export)
+    if json:
+        typer.echo(encoder.dumps(report.to_json(), indent=2))
+    else:
+        typer.echo(render(report))
+        if export is not None:
+            typer.echo(f"bundle: {export}; check it anywhere with: affiant verify {export}")
+    return 0 if report.good else 1
+
+
+def write_bundle(found: Bundle, path: Path) -> None:
+    """Write a bundle, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    draft = path.with_suffix(path.suffix + ".new")
+    try:
+        draft.write_bytes(found.encode())
+        draft.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", "Name another") from error

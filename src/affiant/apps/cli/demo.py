@@ -1,0 +1,96 @@
+"""`affiant demo`: a vertical's story, the forgeries, the audit, and what to try next."""
+
+from __future__ import annotations
+
+import json as encoder
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from affiant.apps.cli.audit import write_bundle
+from affiant.apps.stories.tampering import tampering
+from affiant.apps.wiring import RealHouse, check_extra, door, kinds, models, open_house, vertical
+from affiant.audit.collect import collect
+from affiant.audit.walk import audit
+from affiant.kernel.encoding import to_hex
+from affiant.kernel.house import Step
+
+MARK = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
+
+
+def tell(
+    name: str, options: dict[str, Any], *, home: Path, rpc: str | None, port: int, json: bool
+) -> int:
+    """Tell a story; return the exit code: 0 only if every step came out as it must."""
+    chosen = vertical(name)
+    check_extra(chosen)
+    began = time.monotonic()
+    steps: list[Step] = []
+    console = Console(quiet=json, highlight=False, soft_wrap=True)
+    with open_house(home, rpc=rpc, port=port) as house:
+        console.print(f"[bold]{chosen.summary}[/]\nhome {home}, {house.ledger.name}\n")
+        with _progress(console) as progress:
+            task = progress.add_task(chosen.name, total=None, visible=False)
+            for step in _all(house, door(chosen.story)(house, **options), home):
+                steps.append(step)
+                if step.progress is not None:
+                    done, total = step.progress
+                    progress.update(task, completed=done, total=total, visible=True)
+                progress.console.print(f"{MARK[step.good]} {step.text}")
+    seconds = round(time.monotonic() - began, 2)
+    good = all(step.good is not False for step in steps)
+    if json:
+        told = {"story": name, "good": good, "seconds": seconds, "home": str(home)}
+        print(encoder.dumps({**told, "steps": [_step(step) for step in steps]}, indent=2))  # noqa: T201 (the command's output)
+    else:
+        _next(console, steps, home, seconds)
+    return 0 if good else 1
+
+
+def _all(house: RealHouse, story: Iterator[Step], home: Path) -> Iterator[Step]:
+    yield from story
+    yield from tampering(house)
+    found = collect(house.log, house.ledger, house.archive)
+    report = audit(found, kinds(), ledger=house.ledger.name, models=models())
+    path = home / "demo.bundle"
+    write_bundle(found, path)
+    text = (
+        f"audit of {len(found.statements)} statements: {len(report.checks())} checks, "
+        f"{len(report.findings())} findings, independent witnesses: {report.witnesses}"
+    )
+    facts = {
+        "bundle": str(path),
+        "checks": len(report.checks()),
+        "statements": len(found.statements),
+    }
+    facts["findings"] = [finding.to_json() for finding in report.findings()]
+    yield Step("audit", text, facts, good=report.good)
+    for finding in report.findings():
+        yield Step("finding", f"{finding.name}: {finding.detail}", finding.to_json(), good=False)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+def _next(console: Console, steps: list[Step], home: Path, seconds: float) -> None:
+    acts = [step.facts for step in steps if step.title == "order" and step.facts.get("gas")]
+    if acts:
+        gas = [int(facts["gas"]) for facts in acts]
+        console.print(f"  gas per action: {min(gas)} to {max(gas)}; whole story: {seconds} s")
+    option = "" if str(home) == ".affiant" else f" --home {home}"
+    transaction = acts[-1]["transaction"] if acts else ""
+    console.print("\n[bold]Try next[/]")
+    console.print(f"  affiant verify {home / 'demo.bundle'}")
+    console.print(f"  affiant audit {transaction} --replay{option}")
+    console.print(f"  affiant demo --sales YOUR.csv{option}   (item,period,quantity)")
+
+
+def _step(step: Step) -> dict[str, Any]:
+    facts = {k: to_hex(v) if isinstance(v, bytes) else v for k, v in step.facts.items()}
+    return {"step": step.title, "text": step.text, "good": step.good, **facts}

@@ -1,0 +1,28 @@
+"""`affiant verify`: needs the kernel and the audit, no chain and no AI package."""
+
+from __future__ import annotations
+
+import json as encoder
+from pathlib import Path
+
+import typer
+
+from affiant.apps.cli.report import render
+from affiant.audit.walk import audit
+from affiant.kernel import bundle
+from affiant.kernel.body import CORE_KINDS
+from affiant.kernel.errors import InputError
+
+
+def offline(file: Path, *, json: bool) -> int:
+    """Check a bundle; return the exit code."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}", "Name a bundle") from error
+    report = audit(bundle.decode(data), CORE_KINDS)
+    if json:
+        typer.echo(encoder.dumps(report.to_json(), indent=2))
+    else:
+        typer.echo(render(report, whole=False))
+    return 0 if report.good else 1

@@ -1,0 +1,53 @@
+"""The keys of a house: one file each, readable by its owner only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from affiant.kernel.errors import IntegrityError
+from affiant.kernel.identity import Ed25519Key, LedgerKey
+
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
+
+
+class KeyFolder:
+    """Makes a key when it is first asked for, and returns the same ever after."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def ledger(self, name: str) -> LedgerKey:
+        """Return the secp256k1 key of that name."""
+        return LedgerKey(self._secret(f"{name}.secp256k1"))
+
+    def ed25519(self, name: str) -> Ed25519Key:
+        """Return the Ed25519 key of that name."""
+        return Ed25519Key(self._secret(f"{name}.ed25519"))
+
+    def _secret(self, name: str) -> bytes:
+        path = self._folder / name
+        if not path.exists():
+            self._make(path)
+        try:
+            secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        except ValueError as error:
+            raise IntegrityError(f"{path} holds no key: {error}", "Restore it") from error
+        if len(secret) != 32 or not 0 < int.from_bytes(secret) < _ORDER:
+            raise IntegrityError(f"{path} holds no key of 32 bytes", "Restore it from a backup")
+        return secret
+
+    def _make(self, path: Path) -> None:
+        """Write the key elsewhere first, so that a crash never leaves half a key."""
+        draft = path.with_suffix(".new")
+        secret = (1 + secrets.randbelow(_ORDER - 1)).to_bytes(32)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secret.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)

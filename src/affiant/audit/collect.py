@@ -1,0 +1,173 @@
+"""Collects the evidence about a target into a bundle: what an audit checks, and what it exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from affiant.kernel import body as bodies
+from affiant.kernel import merkle, receipt, statement
+from affiant.kernel.bundle import Bundle
+from affiant.kernel.encoding import from_hex, jcs_decode, to_hex
+from affiant.kernel.errors import InputError, LedgerError, MalformedError
+from affiant.kernel.ports import Archive, Execution, Ledger, LogView
+
+_FOUNDATION = (0, 1)  # the log's policy and key
+
+
+def collect(log: LogView, ledger: Ledger, archive: Archive, target: str | None = None) -> Bundle:
+    """Return the evidence about a transaction, a statement or an agent; about all without target.
+
+    Raises:
+        InputError: there is nothing of that name.
+    """
+    head = log.head()
+    wanted = range(head.size) if target is None else _closure(log, _find(log, ledger, target))
+    indices = sorted({*_FOUNDATION, *wanted} & set(range(head.size)))
+    statements, held, data = {}, {}, {}
+    mandates: set[bytes] = set()
+    for index in indices:
+        entry = log.entry(index)
+        try:
+            statements[index] = receipt.transparent(entry, [log.receipt(index)])
+            told = statement.decode(entry).unverified
+        except MalformedError:
+            statements[index] = entry  # a damaged entry goes in as it is, for the check to name
+            continue
+        body = log.body(told.body)
+        if body is not None:
+            held[told.body] = body
+            mandates |= _mandate_of(told.kind, body)
+        kept = archive.get(told.subject) if told.kind == bodies.OBSERVATION else None
+        if kept is not None:
+            data[told.subject] = kept
+    return Bundle(
+        origin=log.policy.origin,
+        key=log.key.did,
+        signer=log.policy.signer,
+        witnesses=log.policy.witnesses,
+        threshold=log.policy.threshold,
+        note=head.note,
+        signature=head.signature,
+        statements=statements,
+        bodies=held,
+        data=data,
+        chain=_chain(log, ledger, sorted(mandates), whole=target is None, indices=indices),
+    )
+
+
+def _find(log: LogView, ledger: Ledger, target: str) -> list[int]:
+    """Return the entries that a target names: transaction, statement leaf, or agent address."""
+    try:
+        name = from_hex(target.lower())
+    except MalformedError as error:
+        raise InputError(error.message, "Give a transaction, statement or agent as 0x…") from error
+    found: list[int] = []
+    if len(name) == 32:
+        index = log.index_of(name)
+        if index is None:
+            try:
+                leaf = ledger.transaction_leaf(name)
+                index = None if leaf is None else log.index_of(leaf)
+            except LedgerError:
+                index = None
+        found = [index] if index is not None else []
+    if len(name) == 20:
+        entries = ((i, log.entry(i)) for i in range(log.head().size))
+        found = [i for i, entry in entries if _is_answer_by(entry, name)]
+    if not found:
+        raise InputError(
+            f"nothing in this log or on {ledger.name} is named {target}",
+            "Name a transaction, a statement's leaf or an agent's address; without one all is shown",
+        )
+    return found
+
+
+def _is_answer_by(entry: bytes, agent: bytes) -> bool:
+    try:
+        told = statement.decode(entry).unverified
+    except MalformedError:
+        return False
+    return told.issuer.kid == agent and told.kind in (bodies.DECISION, bodies.REFUSAL)
+
+
+def _closure(log: LogView, start: Iterable[int]) -> set[int]:
+    """Return the entries with all that they rest on, and what else was said of their subjects."""
+    seen: set[int] = set()
+    todo = list(start)
+    while todo:
+        index = todo.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        told = statement.decode(log.entry(index)).unverified
+        if told.kind in (bodies.DECISION, bodies.OUTCOME):
+            todo += log.about(told.subject)
+        value = jcs_decode(log.body(told.body) or b"null")
+        content = value["content"] if isinstance(value, dict) else {}
+        names = [ref["leaf"] for ref in (value or {}).get("because", [])]
+        names += [*content.get("inputs", []), content.get("decision")]
+        leaves = [log.index_of(from_hex(name)) for name in names if name]
+        todo += [place for place in leaves if place is not None]
+        if "model" in content:
+            todo += log.about(from_hex(content["model"]))
+    return seen
+
+
+def _mandate_of(kind: str, body: bytes) -> set[bytes]:
+    if kind not in (bodies.DECISION, bodies.REFUSAL):
+        return set()
+    try:
+        return {from_hex(jcs_decode(body)["content"]["mandate"], 20)}
+    except (MalformedError, KeyError, TypeError):
+        return set()
+
+
+def _chain(
+    log: LogView, ledger: Ledger, mandates: list[bytes], *, whole: bool, indices: list[int]
+) -> dict[str, Any]:
+    size = log.head().size
+    anchors: list[dict[str, Any]] = [
+        {
+            "size": anchored.size,
+            "root": to_hex(anchored.root),
+            "block": anchored.block,
+            "transaction": to_hex(anchored.transaction),
+            "consistency": [
+                to_hex(h) for h in merkle.consistency_path(log.node, anchored.size, size)
+            ]
+            if anchored.size <= size
+            else None,
+        }
+        for anchored in ledger.anchored(log.policy.log_id)
+    ]
+    if not whole:  # the first anchor that holds each entry is enough
+        first = {next((a["size"] for a in anchors if a["size"] > i), None) for i in indices}
+        anchors = [anchor for anchor in anchors if anchor["size"] in first]
+    leaves = {merkle.leaf_hash(log.entry(index)) for index in indices}
+    grants: dict[str, Any] = {}
+    for mandate in mandates:
+        try:
+            terms = ledger.terms(mandate)
+        except LedgerError:
+            grants[to_hex(mandate)] = None
+            continue
+        done = [e for e in ledger.executions(mandate) if whole or e.leaf in leaves]
+        grants[to_hex(mandate)] = {
+            "terms": terms.to_json(),
+            "executions": [_execution(execution) for execution in done],
+            "cancelled": sorted(list(pair) for pair in ledger.cancelled(mandate)),
+        }
+    return {"chainId": str(ledger.chain_id), "anchors": anchors, "mandates": grants, "whole": whole}
+
+
+def _execution(execution: Execution) -> dict[str, Any]:
+    return {
+        "decision": to_hex(execution.leaf),
+        "subject": to_hex(execution.subject),
+        "nonce": str(execution.nonce),
+        "transaction": to_hex(execution.transaction),
+        "block": to_hex(execution.block),
+        "number": execution.number,
+        "gas": execution.gas,
+    }

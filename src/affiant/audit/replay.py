@@ -1,0 +1,46 @@
+"""Runs a recorded decision again: the same model on the same inputs must answer the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from affiant.audit.findings import Check
+from affiant.kernel.action import BoundAction
+from affiant.kernel.encoding import from_hex, jcs_encode, to_hex
+from affiant.kernel.errors import AffiantError
+from affiant.kernel.model import Call, Doubt, Model
+
+NAME = "decision.replay"
+
+
+def replay(
+    leaf: bytes,
+    content: Mapping[str, Any],
+    inputs: Sequence[Any] | None,
+    models: Mapping[bytes, Model],
+) -> Check:
+    """Compare what was sworn with what the model answers now; `inputs` are JSON values."""
+    digest = from_hex(content["model"], 32)
+    model = models.get(digest)
+    if model is None:
+        return Check(NAME, None, f"model {to_hex(digest)} is not at hand", leaf)
+    if inputs is None:
+        return Check(NAME, None, "not every input's data is disclosed", leaf)
+    if not model.deterministic:
+        return Check(NAME, None, f"{model.name} does not always answer the same", leaf)
+    try:
+        answer = model.predict(inputs)
+    except AffiantError as error:
+        return Check(NAME, False, f"{model.name} now fails: {error.message}", leaf)
+    now, then = jcs_encode(answer.output), jcs_encode(content["output"])
+    if now != then:
+        told = f"{model.name} now answers {now.decode():.160}, sworn was {then.decode():.160}"
+        return Check(NAME, False, told, leaf, then)
+    if content["action"] is not None:
+        action = BoundAction.from_json(content["action"]).action
+        sworn = Call(action.target, action.data, action.value)
+        if isinstance(answer, Doubt) or answer.call != sworn:
+            told = f"{model.name} now proposes another call than was sworn"
+            return Check(NAME, False, told, leaf, sworn.data)
+    return Check(NAME, True, f"{model.name} answers the same", leaf)

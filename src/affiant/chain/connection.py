@@ -1,0 +1,245 @@
+"""A connection to an EVM chain: read, deploy once, send and wait; contract errors by name."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_account import Account
+from eth_utils.abi import event_abi_to_log_topic, function_abi_to_4byte_selector
+from eth_utils.abi import get_abi_input_types
+from eth_typing import ChecksumAddress
+from web3 import Web3
+from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
+from web3.providers.base import BaseProvider
+
+from affiant.chain import artifacts
+from affiant.kernel.encoding import keccak256, to_hex
+from affiant.kernel.errors import CallReverted, LedgerError, SetupError
+from affiant.kernel.identity import LedgerKey
+
+Artifact = Mapping[str, Any]
+# The deterministic deployment proxy: one keyless transaction puts it at this address on any chain.
+DEPLOYER = bytes.fromhex("4e59b44847b379578588920ca78fbf26c0b4956c")
+_SALT = b"\0" * 32
+_WAIT_SECONDS = 120
+_RESERVE = 1.25  # gas limit above the estimate: storage may have changed by the time it runs
+
+
+class Connection:
+    """One chain, by one provider."""
+
+    def __init__(self, provider: BaseProvider, name: str, payer: LedgerKey) -> None:
+        """Connect; `payer` lends other senders what a transaction costs, where it costs.
+
+        Raises:
+            LedgerError: the node does not answer.
+        """
+        self._web3 = Web3(provider)
+        self._lock = threading.RLock()
+        self._payer = payer
+        self.name = name
+        self.chain_id = int(self._ask(lambda: self._web3.eth.chain_id))
+        self._errors: dict[bytes, Mapping[str, Any]] = {}
+        for core in ("LogAnchor", "MandateFactory", "Mandate"):
+            self._learn_errors(artifacts.load(core)["abi"])
+
+    def now(self) -> int:
+        """Return the newest block's time."""
+        return int(self._ask(lambda: self._web3.eth.get_block("latest"))["timestamp"])
+
+    def call(self, address: bytes, artifact: Artifact, name: str, *arguments: Any) -> Any:
+        """Read from a contract.
+
+        Raises:
+            CallReverted: it refused.
+        """
+        function = self._function(address, artifact, name, arguments)
+        return self._ask(lambda: function.call())
+
+    def send(
+        self, sender: LedgerKey, address: bytes, artifact: Artifact, name: str, *arguments: Any
+    ) -> Mapping[str, Any]:
+        """Send a transaction and return its receipt.
+
+        Raises:
+            CallReverted: the contract would refuse it; nothing was sent.
+        """
+        self._learn_errors(artifact["abi"])
+        data = self._function(address, artifact, name, arguments)._encode_transaction_data()  # noqa: SLF001 (web3 has no public name for it)
+        return self.transact(sender, address, bytes.fromhex(data[2:]))
+
+    def transact(
+        self, sender: LedgerKey, to: bytes, data: bytes, value: int = 0
+    ) -> Mapping[str, Any]:
+        """Sign, send, wait for and return the receipt of a transaction.
+
+        Raises:
+            CallReverted: it would fail, and was not sent; or it failed on chain.
+            LedgerError: it was not mined in time.
+        """
+        with self._lock:
+            request: dict[str, Any] = {
+                "from": _checksum(sender.address),
+                "to": _checksum(to),
+                "data": to_hex(data),
+                "value": value,
+            }
+            limit = self._ask(lambda: self._web3.eth.estimate_gas(request))  # type: ignore[arg-type]
+            request |= self._fees() | {
+                "chainId": self.chain_id,
+                "gas": int(limit * _RESERVE),
+                "nonce": self._ask(
+                    lambda: self._web3.eth.get_transaction_count(request["from"], "pending")
+                ),
+            }
+            self._provide(sender, request["gas"] * request["maxFeePerGas"] + value)
+            del request["from"]
+            signed = Account.from_key(sender.secret).sign_transaction(request)
+            self._ask(lambda: self._web3.eth.send_raw_transaction(signed.raw_transaction))
+            receipt: Mapping[str, Any] = self._ask(
+                lambda: self._web3.eth.wait_for_transaction_receipt(
+                    signed.hash, timeout=_WAIT_SECONDS, poll_latency=0.02
+                )
+            )
+        if receipt["status"] != 1:
+            raise CallReverted("failed on chain", f", transaction {to_hex(signed.hash)}")
+        return receipt
+
+    def deploy(self, sender: LedgerKey, artifact: Artifact, *arguments: Any) -> bytes:
+        """Find or deploy a contract; the same code and arguments have the same address anywhere.
+
+        Raises:
+            SetupError: the chain lacks the deterministic deployer.
+        """
+        code = bytes.fromhex(artifact["bytecode"].removeprefix("0x"))
+        constructor = [entry for entry in artifact["abi"] if entry["type"] == "constructor"]
+        if constructor:
+            code += encode(get_abi_input_types(constructor[0]), arguments)
+        address = keccak256(b"\xff" + DEPLOYER + _SALT + keccak256(code))[12:]
+        if not self.has_code(address):
+            if not self.has_code(DEPLOYER):
+                raise SetupError(
+                    f"{self.name} has no deterministic deployer at {to_hex(DEPLOYER)}",
+                    "Send its published deployment transaction to this chain once",
+                )
+            self.transact(sender, DEPLOYER, _SALT + code)
+            if not self.has_code(address):
+                raise LedgerError(
+                    f"deploying {artifact['contract']} left no code at {to_hex(address)}",
+                    "Check the chain's code size limit",
+                )
+        return address
+
+    def has_code(self, address: bytes) -> bool:
+        """Tell whether there is a contract at an address."""
+        where = _checksum(address)
+        return bool(self._ask(lambda: self._web3.eth.get_code(where)))
+
+    def events(
+        self,
+        address: bytes,
+        artifact: Artifact,
+        name: str,
+        *topics: bytes | None,
+        block: int | None = None,
+    ) -> list[Mapping[str, Any]]:
+        """Return the decoded events of a contract, oldest first; `topics` filter its indexed ones."""
+        contract = self._web3.eth.contract(_checksum(address), abi=artifact["abi"])
+        event = contract.events[name]()
+        wanted: list[Any] = [to_hex(event_abi_to_log_topic(event.abi))]
+        wanted += [None if topic is None else to_hex(topic.rjust(32, b"\0")) for topic in topics]
+        logs = self._ask(
+            lambda: self._web3.eth.get_logs(
+                {
+                    "address": contract.address,
+                    "topics": wanted,
+                    "fromBlock": 0 if block is None else block,
+                    "toBlock": "latest" if block is None else block,
+                }
+            )
+        )
+        return [event.process_log(log) for log in logs]
+
+    def receipt(self, transaction: bytes) -> Mapping[str, Any]:
+        """Return the receipt of a transaction.
+
+        Raises:
+            LedgerError: the chain does not know it.
+        """
+        result: Mapping[str, Any] = self._ask(
+            lambda: self._web3.eth.get_transaction_receipt(to_hex(transaction))  # type: ignore[arg-type]
+        )
+        return result
+
+    def _function(self, address: bytes, artifact: Artifact, name: str, arguments: Any) -> Any:
+        contract = self._web3.eth.contract(_checksum(address), abi=artifact["abi"])
+        return contract.functions[name](*arguments)
+
+    def _provide(self, sender: LedgerKey, cost: int) -> None:
+        """Make sure that the sender can pay for a transaction.
+
+        Raises:
+            LedgerError: the payer itself cannot.
+        """
+        if not cost:
+            return
+        held = int(self._ask(lambda: self._web3.eth.get_balance(_checksum(sender.address))))
+        if held >= cost:
+            return
+        if sender.address == self._payer.address:
+            raise LedgerError(
+                f"account {to_hex(sender.address)} has {held} wei on {self.name}, needs {cost}",
+                "Send it some of the chain's currency; it pays for this house's transactions",
+            )
+        self.transact(self._payer, sender.address, b"", 4 * cost)
+
+    def _fees(self) -> dict[str, Any]:
+        base = int(self._ask(lambda: self._web3.eth.get_block("latest")).get("baseFeePerGas", 0))
+        tip = int(self._ask(lambda: self._web3.eth.max_priority_fee)) if base else 0
+        return {"type": 2, "maxFeePerGas": 2 * base + tip, "maxPriorityFeePerGas": tip}
+
+    def _learn_errors(self, abi: list[Mapping[str, Any]]) -> None:
+        for entry in abi:
+            if entry["type"] == "error":
+                self._errors[function_abi_to_4byte_selector(entry)] = entry  # type: ignore[arg-type]
+
+    def _ask(self, question: Any) -> Any:
+        """Ask the node; name what a contract refused with.
+
+        Raises:
+            CallReverted: a contract refused.
+            LedgerError: anything else that went wrong.
+        """
+        try:
+            return question()
+        except ContractLogicError as error:
+            raise self._reverted(error) from error
+        except TimeExhausted as error:
+            raise LedgerError(
+                f"the transaction was not mined within {_WAIT_SECONDS} s",
+                "Look it up by its hash before sending it again",
+            ) from error
+        except (Web3Exception, ValueError) as error:
+            raise LedgerError(f"{self.name}: {error}", "Check the node and the account") from error
+
+    def _reverted(self, error: ContractLogicError) -> CallReverted:
+        data = error.data if isinstance(error.data, str) else "0x"
+        raw = bytes.fromhex(data.removeprefix("0x"))
+        entry = self._errors.get(raw[:4])
+        if entry is None:
+            return CallReverted(data[:10] if raw else "no reason", f" ({error.message})")
+        values = decode(get_abi_input_types(entry), raw[4:])  # type: ignore[arg-type]
+        if entry["name"] == "CallFailed" and values[0][:4] in self._errors:
+            return self._reverted(ContractLogicError(data=to_hex(values[0])))
+        told = [
+            f"{field['name']} {to_hex(value) if isinstance(value, bytes) else value}"
+            for field, value in zip(entry["inputs"], values, strict=True)
+        ]
+        return CallReverted(entry["name"], f" ({', '.join(told)})")
+
+
+def _checksum(address: bytes) -> ChecksumAddress:
+    return Web3.to_checksum_address(address)

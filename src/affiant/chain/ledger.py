@@ -1,0 +1,220 @@
+"""The ledger: the core contracts on one chain, as the other rooms need them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from affiant.chain import artifacts, mandates
+from affiant.chain.connection import Connection
+from affiant.kernel import merkle
+from affiant.kernel.action import BoundAction
+from affiant.kernel.encoding import to_hex
+from affiant.kernel.errors import IntegrityError, LedgerError
+from affiant.kernel.identity import LedgerKey, PublicKey
+from affiant.kernel.mandate import Level, State, Terms
+from affiant.kernel.ports import Anchored, Execution, LogView, Seat
+from affiant.kernel.statement import Statement
+
+
+class EvmLedger:
+    """LogAnchor, MandateFactory and mandates on a chain; `operator` carries and pays."""
+
+    def __init__(self, connection: Connection, operator: LedgerKey) -> None:
+        """Find or deploy the core contracts."""
+        self._chain = connection
+        self._operator = operator
+        self._anchor_abi = artifacts.load("LogAnchor")
+        self._factory_abi = artifacts.load("MandateFactory")
+        self._mandate_abi = artifacts.load("Mandate")
+        self.anchor_address = connection.deploy(operator, self._anchor_abi)
+        self.factory_address = connection.deploy(operator, self._factory_abi)
+        self._terms: dict[bytes, Terms] = {}
+        self._anchors: dict[bytes, Mapping[str, Any] | None] = {}
+
+    @property
+    def chain_id(self) -> int:
+        """The EVM chain id."""
+        return self._chain.chain_id
+
+    @property
+    def name(self) -> str:
+        """What to call this chain before people."""
+        return self._chain.name
+
+    def now(self) -> int:
+        """Return the newest block's time."""
+        return self._chain.now()
+
+    def grant(self, terms: Terms, agent: PublicKey, salt: bytes) -> bytes:
+        """Find or create the mandate with these terms; return its address."""
+        abi, factory = self._factory_abi, self.factory_address
+        packed = mandates.terms_to_abi(terms)
+        found: str = self._chain.call(factory, abi, "addressOf", packed, salt)
+        address = bytes.fromhex(found[2:])
+        if not self._chain.call(factory, abi, "isMandate", address):
+            x, y = mandates.coordinates(agent)
+            self._chain.send(self._operator, factory, abi, "create", packed, x, y, salt)
+        return address
+
+    def terms(self, mandate: bytes) -> Terms:
+        """Return the terms of a mandate of our factory.
+
+        Raises:
+            LedgerError: it is no such mandate.
+        """
+        if mandate not in self._terms:
+            abi, factory = self._factory_abi, self.factory_address
+            if not self._chain.call(factory, abi, "isMandate", mandate):
+                raise LedgerError(
+                    f"{to_hex(mandate)} is no mandate of the factory on {self.name}",
+                    "Check the address and the chain",
+                )
+            told = self._chain.call(mandate, self._mandate_abi, "terms")
+            self._terms[mandate] = mandates.terms_from_abi(told)
+        return self._terms[mandate]
+
+    def state(self, mandate: bytes) -> State:
+        """Return a mandate's state as of the newest block."""
+        revoked, epoch, nonce = self._chain.call(mandate, self._mandate_abi, "state")
+        now, levels = self.now(), {}
+        for index, bucket in enumerate(self.terms(mandate).buckets):
+            left = self._chain.call(mandate, self._mandate_abi, "level", index)
+            levels[index] = Level((bucket.capacity - left) * bucket.window, now)
+        return State(revoked, epoch, nonce, levels)
+
+    def anchor(self, log: LogView) -> Seat:
+        """Bring the chain's head of a log up to its newest checkpoint; return the newest seat.
+
+        Raises:
+            IntegrityError: the chain holds a history of which the log's is no extension.
+        """
+        last, head = self._last_anchor(log.policy.log_id), log.head()
+        if last is not None and head.size <= last["seat"]["end"]:
+            return _seat(last["seat"])
+        size, count = (last["size"], last["seat"]["count"] + 1) if last else (0, 0)
+        peaks = [log.node(*place) for place in merkle.peak_places(0, size)]
+        if last is not None and merkle.fold(peaks) != last["root"]:
+            raise IntegrityError(
+                f"the chain holds root {to_hex(last['root'])} for size {size} of {log.policy.origin}, "
+                f"this log has {to_hex(merkle.fold(peaks))}: its history was changed or forked",
+                "Do not act; audit the log against the chain",
+            )
+        policy = log.policy
+        self._chain.send(
+            self._operator,
+            self.anchor_address,
+            self._anchor_abi,
+            "anchor",
+            (policy.origin_hash, policy.signer, list(policy.witnesses), policy.threshold),
+            (count, size, peaks),
+            [log.node(*place) for place in merkle.peak_places(size, head.size)],
+            head.size,
+            [head.signature],
+        )
+        self._anchors.pop(policy.log_id)
+        newest = self._last_anchor(log.policy.log_id)
+        if newest is None or newest["size"] < head.size:
+            raise LedgerError(f"{self.name} does not show the anchor it mined", "Ask it again")
+        return _seat(newest["seat"])
+
+    def execute(self, action: BoundAction, told: Statement, log: LogView, seat: Seat) -> Execution:
+        """Carry a logged decision to its mandate, and return what happened.
+
+        Raises:
+            CallReverted: the contract refused; nothing was sent.
+        """
+        index = log.index_of(told.leaf)
+        if index is None or not seat.start <= index < seat.end:
+            index = seat.start  # the contract refuses what is not in the seat; so it says why
+        path = merkle.inclusion_path(log.node, index, seat.start, seat.end)
+        receipt = self._chain.send(
+            self._operator,
+            action.mandate,
+            self._mandate_abi,
+            "execute",
+            mandates.action_to_abi(action.action),
+            mandates.oath_to_abi(told, index, seat, path),
+        )
+        number = receipt["blockNumber"]
+        events = self._chain.events(
+            action.mandate, self._mandate_abi, "Executed", told.leaf, block=number
+        )
+        return self._execution(events[0], receipt)
+
+    def cancel(self, mandate: bytes, nonce: int, key: LedgerKey) -> bytes:
+        """Use up a nonce without acting; return the transaction's hash."""
+        receipt = self._chain.send(key, mandate, self._mandate_abi, "cancel", nonce)
+        return bytes(receipt["transactionHash"])
+
+    def executions(self, mandate: bytes, leaf: bytes | None = None) -> list[Execution]:
+        """Return the executed actions of a mandate, oldest first; of one decision, if given."""
+        events = self._chain.events(mandate, self._mandate_abi, "Executed", leaf)
+        return [
+            self._execution(event, self._chain.receipt(bytes(event["transactionHash"])))
+            for event in events
+        ]
+
+    def transaction_leaf(self, transaction: bytes) -> bytes | None:
+        """Return the decision that a transaction executed."""
+        receipt = self._chain.receipt(transaction)
+        for log in receipt["logs"]:
+            found = self._chain.events(
+                bytes.fromhex(log["address"][2:]),
+                self._mandate_abi,
+                "Executed",
+                block=receipt["blockNumber"],
+            )
+            for event in found:
+                if bytes(event["transactionHash"]) == transaction:
+                    return bytes(event["args"]["leaf"])
+        return None
+
+    def cancelled(self, mandate: bytes) -> set[tuple[int, int]]:
+        """Return (epoch, nonce) of every cancelled action of a mandate."""
+        events = self._chain.events(mandate, self._mandate_abi, "Cancelled")
+        return {(event["args"]["epoch"], event["args"]["nonce"]) for event in events}
+
+    def anchored(self, log_id: bytes) -> list[Anchored]:
+        """Return every anchored checkpoint of a log, oldest first."""
+        events = self._chain.events(self.anchor_address, self._anchor_abi, "Anchored", log_id)
+        return [
+            Anchored(
+                event["args"]["size"],
+                bytes(event["args"]["root"]),
+                event["blockNumber"],
+                bytes(event["transactionHash"]),
+            )
+            for event in events
+        ]
+
+    def _last_anchor(self, log_id: bytes) -> Mapping[str, Any] | None:
+        if log_id not in self._anchors:
+            events = self._chain.events(self.anchor_address, self._anchor_abi, "Anchored", log_id)
+            self._anchors[log_id] = events[-1]["args"] if events else None
+        return self._anchors[log_id]
+
+    def _execution(self, event: Mapping[str, Any], receipt: Mapping[str, Any]) -> Execution:
+        args = event["args"]
+        logs = tuple(
+            {
+                "address": log["address"].lower(),
+                "topics": [to_hex(bytes(topic)) for topic in log["topics"]],
+                "data": to_hex(bytes(log["data"])),
+            }
+            for log in receipt["logs"]
+        )
+        return Execution(
+            leaf=bytes(args["leaf"]),
+            subject=bytes(args["subject"]),
+            nonce=args["nonce"],
+            transaction=bytes(event["transactionHash"]),
+            block=bytes(event["blockHash"]),
+            number=event["blockNumber"],
+            gas=receipt["gasUsed"],
+            events=logs,
+        )
+
+
+def _seat(value: Mapping[str, Any]) -> Seat:
+    return Seat(value["count"], value["start"], value["end"], value["time"], bytes(value["root"]))

@@ -1,0 +1,66 @@
+"""The allow-listed RPC: the only way in which agents and applications reach a chain.
+
+An engine on this machine has methods that forge state (impersonation, storage writes, time). They
+are not in the list, so nobody behind this provider can call them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from web3 import HTTPProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+from affiant.kernel.errors import LedgerError
+
+ALLOWED = frozenset(
+    {
+        "eth_blockNumber",
+        "eth_call",
+        "eth_chainId",
+        "eth_estimateGas",
+        "eth_feeHistory",
+        "eth_gasPrice",
+        "eth_getBalance",
+        "eth_getBlockByHash",
+        "eth_getBlockByNumber",
+        "eth_getCode",
+        "eth_getLogs",
+        "eth_getTransactionByHash",
+        "eth_getTransactionCount",
+        "eth_getTransactionReceipt",
+        "eth_maxPriorityFeePerGas",
+        "eth_sendRawTransaction",
+        "net_version",
+        "web3_clientVersion",
+    }
+)
+
+
+class AllowListedProvider(HTTPProvider):
+    """An HTTP provider that refuses every method outside the list."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, request_kwargs={"timeout": 20})
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """Forward an allowed method.
+
+        Raises:
+            LedgerError: the method is not allowed, or the node cannot be reached.
+        """
+        if method not in ALLOWED:
+            raise LedgerError(
+                f"the RPC method {method} is not allowed here",
+                f"Use one of: {', '.join(sorted(ALLOWED))}",
+            )
+        return self._forward(method, params)
+
+    def _forward(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        try:
+            return super().make_request(method, params)
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            raise LedgerError(
+                f"the node at {self.endpoint_uri} does not answer {method}: {error}",
+                "Check that the node runs and that --rpc names it",
+            ) from error

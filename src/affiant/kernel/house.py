@@ -1,0 +1,132 @@
+"""The house as a story sees it: the wired parts, an agent to act with, and steps to show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from affiant.kernel.body import Kind
+from affiant.kernel.identity import LedgerKey
+from affiant.kernel.mandate import Bucket, Rule
+from affiant.kernel.model import Input, Model, Proposal
+from affiant.kernel.ports import Archive, Clock, Execution, Ledger, Log
+from affiant.kernel.statement import Statement
+
+
+@dataclass(frozen=True)
+class Act:
+    """What became of one job."""
+
+    decision: Statement
+    """The sworn decision, or the sworn refusal."""
+    proposal: Proposal | None
+    refused: str | None = None
+    """The rule that stopped it, by the agent or by the contract; None if it ran."""
+    reason: str = ""
+    execution: Execution | None = None
+    outcome: Statement | None = None
+
+
+class Agent(Protocol):
+    """Whoever decides under oath."""
+
+    @property
+    def key(self) -> LedgerKey: ...
+
+    def act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
+        """Decide over the inputs, under oath, and act: once per job, however often called."""
+        ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a story: a line for people, and the same facts for machines."""
+
+    title: str
+    text: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    good: bool | None = None
+    """Whether a check came out as it should; None where nothing was checked."""
+    progress: tuple[int, int] | None = None
+    """(done, all) of a long work that this step is part of."""
+
+
+class House(Protocol):
+    """The real parts, wired together."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def archive(self) -> Archive: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def key(self, name: str) -> LedgerKey:
+        """Return the key of that name in this house, made on first use."""
+        ...
+
+    def agent(self, name: str, *, careful: bool = True, archive: Archive | None = None) -> Agent:
+        """Return the agent with the key of that name.
+
+        One that is not `careful` does not check the terms itself; another `archive` keeps its data
+        elsewhere. Stories use both to show what happens then.
+        """
+        ...
+
+    def grant(
+        self,
+        name: str,
+        *,
+        principal: LedgerKey,
+        agent: LedgerKey,
+        rules: Sequence[Rule],
+        buckets: Sequence[Bucket],
+    ) -> bytes:
+        """Find or create the mandate of that name; return its address."""
+        ...
+
+    def deploy(self, artifact: Mapping[str, Any], *arguments: Any) -> bytes:
+        """Find or deploy a contract; return its address."""
+        ...
+
+    def call(self, address: bytes, artifact: Mapping[str, Any], name: str, *arguments: Any) -> Any:
+        """Read from a contract."""
+        ...
+
+    def send(
+        self,
+        sender: LedgerKey,
+        address: bytes,
+        artifact: Mapping[str, Any],
+        name: str,
+        *arguments: Any,
+    ) -> bytes:
+        """Send a transaction and wait until it is final here; return its hash."""
+        ...
+
+
+@dataclass(frozen=True)
+class Vertical:
+    """What a vertical brings. The doors are `module:name`, imported only when they are used."""
+
+    name: str
+    summary: str
+    story: str
+    """A function `story(house, **options) -> Iterator[Step]`."""
+    cli: str
+    """A typer application with the vertical's verbs."""
+    models: str
+    """A function `models() -> list[Model]` with every model that a replay may need."""
+    needs: tuple[str, ...] = ()
+    """Modules beyond the base set; the extra with the vertical's name installs them."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)

@@ -1,0 +1,97 @@
+"""What an agent looks at, what decides, and what it may answer.
+
+A `Model` is anything with a digest that turns inputs into a `Proposal` (one call, with reasons) or
+a `Doubt` (no call, with reasons). The call is part of the answer, so a replay covers both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from affiant.kernel.encoding import jcs_decode, jcs_encode, sha256
+
+
+@dataclass(frozen=True)
+class Input:
+    """Something observed: canonical JSON bytes, and what an observation tells about them."""
+
+    data: bytes
+    source: str
+    units: str
+    shape: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, value: Any, *, source: str, units: str = "", shape: Sequence[int] = ()) -> Input:
+        """Make an input of any JSON value.
+
+        Raises:
+            MalformedError: the value is not JSON.
+        """
+        return cls(jcs_encode(value), source, units, tuple(shape))
+
+    @property
+    def value(self) -> Any:
+        """The JSON value."""
+        return jcs_decode(self.data)
+
+
+@dataclass(frozen=True)
+class Call:
+    """An EVM call: 20-byte target, calldata, value in wei."""
+
+    target: bytes
+    data: bytes
+    value: int = 0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A model's answer: do this call, for this reason. `output` is JSON; numbers are compared."""
+
+    call: Call
+    output: Any
+    reason: str
+    confidence: str | None = None
+    """A decimal number as text."""
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A model's answer: do nothing, for this reason. `rule` names it for machines."""
+
+    rule: str
+    reason: str
+    output: Any = None
+
+
+class Model(Protocol):
+    """What decides. `digest` changes whenever its answers could."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def digest(self) -> bytes: ...
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the same inputs always give the same answer."""
+        ...
+
+    def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
+        """Answer to the JSON values of the inputs."""
+        ...
+
+
+def commitment(salt: bytes, data: bytes) -> bytes:
+    """Return an observation's subject: SHA-256(salt || data), with a salt of 32 bytes.
+
+    The salt keeps small or guessable data from being found by trying.
+    """
+    return sha256(salt + data)

@@ -1,0 +1,193 @@
+"""What the rooms need of one another, as Protocols; `apps/wiring` builds the real parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from affiant.kernel.action import BoundAction
+from affiant.kernel.checkpoint import LogPolicy
+from affiant.kernel.identity import LedgerKey, PublicKey
+from affiant.kernel.mandate import State, Terms
+from affiant.kernel.statement import Statement
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def now(self) -> int:
+        """Return seconds since 1970."""
+        ...
+
+
+@dataclass(frozen=True)
+class Head:
+    """A log's newest checkpoint in both signed forms."""
+
+    size: int
+    root: bytes
+    note: str
+    """C2SP signed note."""
+    signature: bytes
+    """r || s || v over the EIP-712 Checkpoint."""
+    root_signature: bytes
+    """The signature that RFC 9942 receipts under this root carry."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A sworn statement with its body: the bytes kept before they are sent."""
+
+    body: bytes
+    statement: Statement
+
+
+class LogView(Protocol):
+    """A transparency log, to be read."""
+
+    @property
+    def policy(self) -> LogPolicy: ...
+
+    @property
+    def key(self) -> PublicKey:
+        """The Ed25519 key of its notes and receipts."""
+        ...
+
+    def head(self) -> Head:
+        """Return the newest checkpoint."""
+        ...
+
+    def index_of(self, leaf: bytes) -> int | None: ...
+
+    def about(self, subject: bytes) -> list[int]:
+        """Return the indices of the statements about a subject."""
+        ...
+
+    def entry(self, index: int) -> bytes: ...
+
+    def body(self, digest: bytes) -> bytes | None: ...
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree."""
+        ...
+
+    def receipt(self, index: int) -> bytes:
+        """Return the RFC 9942 receipt of the entry at `index` under the newest checkpoint."""
+        ...
+
+
+class Log(LogView, Protocol):
+    """A transparency log that takes statements."""
+
+    def put_body(self, body: bytes) -> bytes:
+        """Hand over a body before its statement; return its SHA-256."""
+        ...
+
+    def register(self, entry: bytes) -> int:
+        """Log a statement and return its index; the same entry again gives the same index."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A right-edge subtree that the chain holds: leaves [start, end), anchored at `time`."""
+
+    count: int
+    start: int
+    end: int
+    time: int
+    root: bytes
+
+
+@dataclass(frozen=True)
+class Anchored:
+    """A checkpoint that the chain holds."""
+
+    size: int
+    root: bytes
+    block: int
+    transaction: bytes
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What the chain says of one executed action."""
+
+    leaf: bytes
+    subject: bytes
+    nonce: int
+    transaction: bytes
+    block: bytes
+    number: int
+    gas: int
+    events: tuple[dict[str, Any], ...] = field(default=(), hash=False)
+
+
+class Ledger(Protocol):
+    """A chain with the core contracts."""
+
+    @property
+    def chain_id(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def now(self) -> int:
+        """Return the newest block's time."""
+        ...
+
+    def terms(self, mandate: bytes) -> Terms: ...
+
+    def state(self, mandate: bytes) -> State: ...
+
+    def anchor(self, log: LogView) -> Seat:
+        """Bring the chain's head of the log up to its newest checkpoint."""
+        ...
+
+    def execute(
+        self, action: BoundAction, statement: Statement, log: LogView, seat: Seat
+    ) -> Execution:
+        """Carry a logged decision to the mandate.
+
+        Raises:
+            CallReverted: the contract refused; nothing was sent.
+        """
+        ...
+
+    def cancel(self, mandate: bytes, nonce: int, key: LedgerKey) -> bytes:
+        """Use up a nonce without acting; return the transaction's hash."""
+        ...
+
+    def executions(self, mandate: bytes, leaf: bytes | None = None) -> list[Execution]:
+        """Return a mandate's executed actions, oldest first; of one decision, if given."""
+        ...
+
+    def transaction_leaf(self, transaction: bytes) -> bytes | None:
+        """Return the decision that a transaction executed."""
+        ...
+
+    def cancelled(self, mandate: bytes) -> set[tuple[int, int]]:
+        """Return (epoch, nonce) of every cancelled action."""
+        ...
+
+    def anchored(self, log_id: bytes) -> list[Anchored]:
+        """Return every anchored checkpoint of a log, oldest first."""
+        ...
+
+
+class Archive(Protocol):
+    """Where observed data is kept, by its commitment."""
+
+    def put(self, subject: bytes, salt: bytes, data: bytes) -> None: ...
+
+    def get(self, subject: bytes) -> tuple[bytes, bytes] | None:
+        """Return (salt, data)."""
+        ...
+
+
+class Outbox(Protocol):
+    """Sworn statements, kept durably before they are sent: an agent's write-ahead record."""
+
+    def get(self, job: str) -> Draft | None: ...
+
+    def put(self, job: str, draft: Draft) -> None: ...

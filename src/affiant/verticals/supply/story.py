@@ -1,0 +1,295 @@
+"""The story: an agent orders for the last 24 periods under oath, then three attempts fail."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from affiant.kernel import body as bodies
+from affiant.kernel import statement
+from affiant.kernel.action import ANYONE, Action, BoundAction
+from affiant.kernel.encoding import jcs_decode, jcs_encode, sha256, to_hex
+from affiant.kernel.errors import CallReverted, InputError
+from affiant.kernel.house import Act, House, Step
+from affiant.kernel.identity import LedgerKey
+from affiant.kernel.mandate import Bucket
+from affiant.kernel.model import Call, Doubt, Input, Proposal
+from affiant.kernel.ports import Archive
+from affiant.verticals.supply import token
+from affiant.verticals.supply.costs import compare
+from affiant.verticals.supply.demand import Demand, air_passengers, read_sales
+from affiant.verticals.supply.newsvendor import unit_costs
+from affiant.verticals.supply.reorder import ReorderModel, history_input, trade_input
+
+PERIODS = 24
+CAP_FACTOR = 3
+"""The cap per order, as a multiple of the item's largest period on record."""
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Who trades: token, supplier, mandate, and the terms for one item."""
+
+    token: bytes
+    supplier: bytes
+    mandate: bytes
+    cap: int
+
+
+def story(
+    house: House,
+    *,
+    sales: Path | None = None,
+    orders: Path = Path("orders.csv"),
+    periods: int = PERIODS,
+) -> Iterator[Step]:
+    """Tell the story over the built-in series, or over a user's sales; write their orders.
+
+    Raises:
+        InputError: the file cannot be used; nothing has been ordered.
+    """
+    demands = [air_passengers()] if sales is None else read_sales(sales)
+    starts = [_start(demand, periods) for demand in demands]
+    shop = _open_shop(house, demands)
+    yield Step(
+        "grant",
+        f"the shop lets its agent pay one supplier, at most {token.from_units(shop.cap)} at once",
+        {"mandate": to_hex(shop.mandate), "agent": to_hex(house.key("buyer").address)},
+    )
+    rows: list[dict[str, Any]] = []
+    for demand, start in zip(demands, starts, strict=True):
+        ordered: list[int] = []
+        for step, row in _orders(house, shop, demand, start):
+            rows.append(row)
+            ordered.append(int(row["quantity"]))
+            yield step
+        yield _cost(demand, ordered, start)
+    if sales is not None:
+        _write_orders(orders, rows)
+        yield Step("orders", f"orders written to {orders}", {"orders": str(orders)})
+    yield from _attempts(house, shop, demands[0])
+
+
+def _start(demand: Demand, periods: int) -> int:
+    least = 2 * demand.season + 2 * demand.lead_time - 1
+    start = max(len(demand.quantities) - periods, least)
+    if start >= len(demand.quantities):
+        raise InputError(
+            f"item {demand.item!r} has {len(demand.quantities)} periods, "
+            f"the first order needs {least + 1}",
+            "Give a longer history",
+        )
+    return start
+
+
+def _open_shop(house: House, demands: Sequence[Demand]) -> Shop:
+    principal, agent = house.key("shop"), house.key("buyer")
+    supplier = house.key("supplier").address
+    contract = token.artifact()
+    address = house.deploy(contract, "Settlement Token", "SETL", principal.address)
+    largest = max(Decimal(str(max(d.quantities))) * d.unit_price for d in demands)
+    cap = token.to_units(max(CAP_FACTOR * largest, Decimal(1)))
+    rows = sum(min(len(d.quantities), PERIODS * 10) for d in demands)
+    limit = 2 * cap * max(rows, 1)
+    mandate = house.grant(
+        "reorder",
+        principal=principal,
+        agent=agent,
+        rules=[token.transfer_rule(address, [supplier], cap)],
+        buckets=[Bucket(limit, DAY)],
+    )
+    held = house.call(address, contract, "balanceOf", mandate)
+    if held < limit:
+        house.send(principal, address, contract, "mint", mandate, limit - held)
+    return Shop(address, supplier, mandate, cap)
+
+
+def _orders(
+    house: House, shop: Shop, demand: Demand, start: int
+) -> Iterator[tuple[Step, dict[str, Any]]]:
+    agent, model = house.agent("buyer"), ReorderModel()
+    trade = trade_input(demand, shop.token, shop.supplier, *unit_costs(None, None))
+    # The same sales in the same house are the same jobs: a second run acts no second time.
+    whole = jcs_encode([demand.item, list(demand.periods), list(demand.quantities)])
+    batch = sha256(whole + trade.data + shop.mandate).hex()[:16]
+    total = len(demand.quantities) - start
+    for done, target in enumerate(range(start, len(demand.quantities)), 1):
+        period = demand.periods[target]
+        known = target - demand.lead_time + 1
+        began = time.monotonic()
+        act = agent.act(
+            f"reorder/{batch}/{period}",
+            shop.mandate,
+            model,
+            [history_input(demand, known, period), trade],
+        )
+        seconds = time.monotonic() - began
+        step, row = _told(act, demand, target, seconds)
+        yield replace(step, progress=(done, total)), row
+
+
+def _told(act: Act, demand: Demand, target: int, seconds: float) -> tuple[Step, dict[str, Any]]:
+    period, actual = demand.periods[target], demand.quantities[target]
+    quantity = int(act.proposal.output["quantity"]) if act.proposal and not act.refused else 0
+    facts: dict[str, Any] = {
+        "item": demand.item,
+        "period": period,
+        "quantity": quantity,
+        "demand": actual,
+        "decision": to_hex(act.decision.leaf),
+        "refused": act.refused,
+        "transaction": to_hex(act.execution.transaction) if act.execution else None,
+        "gas": act.execution.gas if act.execution else None,
+        "seconds": round(seconds, 4),
+    }
+    if act.proposal and not act.refused:
+        paid = token.from_units(int.from_bytes(act.proposal.call.data[36:68]))
+        text = f"{period}  ordered {quantity}, needed {actual:g}, paid {paid}"
+        facts["paid"] = str(paid)
+    else:
+        text = f"{period}  refused: {act.refused} ({act.reason})"
+    row = {
+        "item": demand.item,
+        "period": period,
+        "quantity": quantity,
+        "decision": facts["decision"],
+        "transaction": facts["transaction"] or "",
+    }
+    return Step("order", text, facts, good=act.refused in (None, "nothing-to-order")), row
+
+
+def _cost(demand: Demand, ordered: list[int], start: int) -> Step:
+    underage, overage = unit_costs(None, None)
+    compared = compare(demand, ordered, underage, overage, start)
+    text = (
+        f"{demand.item}: cost {compared.ours:g} over {compared.periods} periods; ordering the last "
+        f"known demand costs {compared.last_known:g}, the same period last year "
+        f"{compared.last_season:g} (a unit short costs {underage:g}, a unit left {overage:g})"
+    )
+    facts = {
+        "item": demand.item,
+        "ours": compared.ours,
+        "lastKnown": compared.last_known,
+        "lastSeason": compared.last_season,
+        "underage": underage,
+        "overage": overage,
+    }
+    return Step("cost", text, facts)
+
+
+def _write_orders(path: Path, rows: list[dict[str, Any]]) -> None:
+    draft = path.with_suffix(path.suffix + ".new")
+    with draft.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    draft.replace(path)
+
+
+@dataclass(frozen=True)
+class GreedyModel:
+    """Asks for twice what the mandate allows at once: what a model gone wrong would do."""
+
+    call: Call
+    name: str = "affiant.supply.greedy"
+    version: str = "1"
+    deterministic: bool = True
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over name, version and the call it always makes."""
+        told = {"name": self.name, "version": self.version, "data": to_hex(self.call.data)}
+        return sha256(jcs_encode(told))
+
+    def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
+        """Answer with the same call whatever it sees."""
+        return Proposal(self.call, {"inputs": len(inputs)}, "more is better")
+
+
+@dataclass(frozen=True)
+class AlteredArchive:
+    """An archive in which somebody has changed one cell of every history after it was sworn to."""
+
+    archive: Archive
+
+    def put(self, subject: bytes, salt: bytes, data: bytes) -> None:
+        """Keep data."""
+        self.archive.put(subject, salt, data)
+
+    def get(self, subject: bytes) -> tuple[bytes, bytes] | None:
+        """Return the salt, and data with the last quantity changed."""
+        kept = self.archive.get(subject)
+        if kept is None:
+            return None
+        value = jcs_decode(kept[1])
+        if "quantities" in value:
+            value["quantities"][-1] += 1
+        return kept[0], jcs_encode(value)
+
+
+def _attempts(house: House, shop: Shop, demand: Demand) -> Iterator[Step]:
+    """Show that what must not happen does not: each attempt is a new job of its own."""
+    tries = to_hex(sha256(str(house.log.head().size).encode()))[2:10]
+    history = history_input(demand, len(demand.quantities), "the next")
+    greedy = GreedyModel(token.transfer(shop.token, shop.supplier, 2 * shop.cap))
+
+    act = house.agent("buyer").act(f"attempt/{tries}/cap", shop.mandate, greedy, [history])
+    yield _attempt("order above the cap, by an agent that checks", act.refused, "OverCap", act)
+
+    careless = house.agent("buyer", careful=False)
+    act = careless.act(f"attempt/{tries}/forced", shop.mandate, greedy, [history])
+    yield _attempt("the same, forced past the agent", act.refused, "OverCap", act, by="contract")
+
+    yield _never_logged(house, shop)
+
+    altered = house.agent("buyer", archive=AlteredArchive(house.archive))
+    trade = trade_input(demand, shop.token, shop.supplier, *unit_costs(None, None))
+    act = altered.act(f"attempt/{tries}/altered", shop.mandate, ReorderModel(), [history, trade])
+    yield _attempt("a history cell altered after logging", act.refused, "input-altered", act)
+
+
+def _attempt(
+    title: str, refused: str | None, expected: str, act: Act, *, by: str = "agent"
+) -> Step:
+    facts = {
+        "attempt": title,
+        "refusedBy": by,
+        "rule": refused,
+        "decision": to_hex(act.decision.leaf),
+    }
+    text = f"{title}: refused by the {by} ({refused})" if refused else f"{title}: NOT REFUSED"
+    return Step("attempt", text, facts, good=refused == expected)
+
+
+def _never_logged(house: House, shop: Shop) -> Step:
+    """Sign a decision that would be allowed, keep it out of the log, and try to execute it."""
+    key: LedgerKey = house.key("buyer")
+    state, now = house.ledger.state(shop.mandate), house.clock.now()
+    call = token.transfer(shop.token, shop.supplier, 1)
+    action = Action(
+        epoch=state.epoch,
+        nonce=state.nonce,
+        model=ReorderModel().digest,
+        target=call.target,
+        value=0,
+        data=call.data,
+        deadline=now + 60,
+        relayer=ANYONE,
+        salt=sha256(now.to_bytes(8)),
+    )
+    bound = BoundAction(house.ledger.chain_id, shop.mandate, action)
+    told = statement.sign(bodies.DECISION, bound.digest, sha256(b"off the record"), key, now)
+    title, rule = "a signed action whose decision was never logged", ""
+    try:
+        house.ledger.execute(bound, told, house.log, house.ledger.anchor(house.log))
+    except CallReverted as error:
+        rule = error.error
+    facts = {"attempt": title, "refusedBy": "contract", "rule": rule or None}
+    text = f"{title}: refused by the contract ({rule})" if rule else f"{title}: NOT REFUSED"
+    return Step("attempt", text, facts, good=rule == "SeatNotHeld")
