@@ -1,56 +1,24 @@
-"""The only place that builds real parts: log, ledger, agents, and the verticals."""
+"""What this house is made of: its verticals, one line each, and the door to the real parts.
+
+Nothing is imported before it is asked for, which keeps `affiant --help` fast.
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import secrets
-import sqlite3
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
-from affiant.agent.outbox import SqliteArchive, SqliteOutbox
-from affiant.agent.runtime import Runtime
-from affiant.apps.home import Home
-from affiant.apps.keys import KeyFolder
-from affiant.chain import install, mandates
-from affiant.chain.connection import Connection
-from affiant.chain.embedded import EmbeddedChain
-from affiant.chain.journal import Genesis, Journal
-from affiant.chain.ledger import EvmLedger
-from affiant.chain.provider import AllowListedProvider
-from affiant.kernel.body import CORE_KINDS, Kind
-from affiant.kernel.checkpoint import LogPolicy
-from affiant.kernel.encoding import jcs_encode, sha256
-from affiant.kernel.errors import InputError, IntegrityError, SetupError
-from affiant.kernel.house import Vertical
-from affiant.kernel.identity import LedgerKey
-from affiant.kernel.mandate import Bucket, Rule, Terms
-from affiant.kernel.model import Model
-from affiant.kernel.ports import Archive, LogView
-from affiant.log.reader import LogReader
-from affiant.log.sequencer import Sequencer
-from affiant.log.storage import Storage
+from affiant.kernel.errors import InputError, SetupError
+
+if TYPE_CHECKING:
+    from affiant.apps.house import RealHouse
+    from affiant.kernel.body import Kind
+    from affiant.kernel.house import Vertical
+    from affiant.kernel.model import Model
 
 VERTICALS = ("supply",)
-EMBEDDED_CHAIN_ID = 31337
-ENGINE_FOLDER = Path(sys.prefix) / "share" / "affiant"
-DAY = 86_400
-VALID_SECONDS = 365 * DAY
-LONGEST_LIFE = 600
-"""Seconds a decision may wait for its execution."""
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> int:
-        """Return seconds since 1970."""
-        return int(time.time())
 
 
 def vertical(name: str) -> Vertical:
@@ -61,7 +29,7 @@ def vertical(name: str) -> Vertical:
     """
     if name not in VERTICALS:
         raise InputError(f"there is no story {name!r}", f"Choose one of: {', '.join(VERTICALS)}")
-    found: Vertical = importlib.import_module(f"affiant.verticals.{name}").VERTICAL
+    found: Vertical = importlib.import_module(f"affiant.verticals.{name}.vertical").VERTICAL
     return found
 
 
@@ -80,13 +48,15 @@ def check_extra(found: Vertical) -> None:
     missing = [name for name in found.needs if importlib.util.find_spec(name) is None]
     if missing:
         raise SetupError(
-            f"the story {found.name!r} needs {', '.join(missing)}, which the base set does not have",
+            f"the story {found.name!r} needs {', '.join(missing)}, not in the base set",
             f'Run: make setup EXTRAS="{found.name}"',
         )
 
 
 def kinds() -> dict[str, Kind]:
     """Return every kind of statement that this house knows."""
+    from affiant.kernel.body import CORE_KINDS
+
     known = dict(CORE_KINDS)
     for name in VERTICALS:
         known |= vertical(name).kinds
@@ -103,169 +73,6 @@ def models() -> dict[bytes, Model]:
     return found
 
 
-class RealHouse:
-    """A house in one folder: log, ledger (embedded, or an RPC node's), keys, agents."""
-
-    def __init__(
-        self, folder: Path, *, rpc: str | None = None, port: int = 0, reading: bool = False
-    ) -> None:
-        """Open or make a house. For `reading`, a damaged log is opened as far as it can be read.
-
-        Raises:
-            AffiantError: what is wrong, and what to do; nothing is left running.
-        """
-        self._stack = ExitStack()
-        try:
-            self._home = Home(folder)
-            self._stack.callback(self._home.close)
-            self.clock = SystemClock()
-            self.keys = KeyFolder(folder / "keys")
-            self._open_log(reading=reading)
-            agent_db = self._database("agent")
-            self.archive = SqliteArchive(agent_db)
-            self._outbox = SqliteOutbox(agent_db)
-            self._operator = self.keys.ledger("operator")
-            self._chain = self._connect(rpc, port)
-            self.ledger = EvmLedger(self._chain, self._operator)
-        except BaseException:
-            self._stack.close()
-            raise
-
-    @property
-    def folder(self) -> Path:
-        """Where the house keeps everything."""
-        return self._home.folder
-
-    def close(self) -> None:
-        """End the engine, close the databases, unlock the folder."""
-        self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def key(self, name: str) -> LedgerKey:
-        """Return the key of that name, made on first use."""
-        return self.keys.ledger(name)
-
-    def agent(self, name: str, *, careful: bool = True, archive: Archive | None = None) -> Runtime:
-        """Return the agent with the key of that name."""
-        return Runtime(
-            key=self.key(name),
-            log=self.log,
-            ledger=self.ledger,
-            archive=archive or self.archive,
-            outbox=self._outbox,
-            clock=self.clock,
-            random=secrets.token_bytes,
-            careful=careful,
-        )
-
-    def grant(
-        self,
-        name: str,
-        *,
-        principal: LedgerKey,
-        agent: LedgerKey,
-        rules: Sequence[Rule],
-        buckets: Sequence[Bucket],
-    ) -> bytes:
-        """Find or create the mandate of that name with exactly these rules; return its address."""
-        told = Terms(
-            principal=principal.address,
-            agent=agent.address,
-            anchor=self.ledger.anchor_address,
-            log_id=self.log.policy.log_id,
-            valid_from=0,
-            valid_until=VALID_SECONDS,
-            longest_life=LONGEST_LIFE,
-            header=mandates.header_of(agent.public),
-            buckets=tuple(buckets),
-            rules=tuple(rules),
-        )
-        told.check_usable()
-        digest = sha256(jcs_encode(told.to_json()))
-        now, salt = self._home.grant(name, digest, self.clock.now(), secrets.token_bytes(32))
-        terms = Terms(**{**vars(told), "valid_from": now, "valid_until": now + VALID_SECONDS})
-        return self.ledger.grant(terms, agent.public, salt)
-
-    def deploy(self, artifact: Mapping[str, Any], *arguments: Any) -> bytes:
-        """Find or deploy a contract; return its address."""
-        return self._chain.deploy(self._operator, artifact, *arguments)
-
-    def call(self, address: bytes, artifact: Mapping[str, Any], name: str, *arguments: Any) -> Any:
-        """Read from a contract."""
-        return self._chain.call(address, artifact, name, *arguments)
-
-    def send(
-        self,
-        sender: LedgerKey,
-        address: bytes,
-        artifact: Mapping[str, Any],
-        name: str,
-        *arguments: Any,
-    ) -> bytes:
-        """Send a transaction and wait for it; return its hash."""
-        receipt = self._chain.send(sender, address, artifact, name, *arguments)
-        return bytes(receipt["transactionHash"])
-
-    def copy_log(self, target: sqlite3.Connection) -> None:
-        """Copy the log's database, for those who want to try something on it."""
-        self._log_db.backup(target)
-
-    def _database(self, name: str) -> sqlite3.Connection:
-        database = self._home.database(name)
-        self._stack.callback(database.close)
-        return database
-
-    def _open_log(self, *, reading: bool) -> None:
-        signer, key = self.keys.ledger("log"), self.keys.ed25519("log")
-        origin = f"affiant.local/{signer.address.hex()[:16]}"
-        policy = LogPolicy(origin, signer.address)
-        self._log_db = self._database("log")
-        storage = Storage(self._log_db)
-        self.view: LogView
-        try:
-            self._log = Sequencer(storage, policy, signer, key, kinds(), self.clock)
-            self.view = self._log
-        except IntegrityError:
-            if not reading:
-                raise
-            self.view = LogReader.open(storage)
-
-    @property
-    def log(self) -> Sequencer:
-        """The log that this house writes."""
-        return self._log
-
-    def _connect(self, rpc: str | None, port: int) -> Connection:
-        if rpc is None:
-            self._home.settle("ledger", "embedded", "this home lives on {held}, not embedded")
-            engine = install.anvil_path(ENGINE_FOLDER)
-            if engine is None:
-                raise SetupError(
-                    "the embedded ledger's engine, anvil, is not installed",
-                    "Run: affiant chain install (needs npm, or pip to bring one), or give --rpc URL",
-                )
-            now = self.clock.now()
-            genesis = Genesis(EMBEDDED_CHAIN_ID, now, install.ANVIL_VERSION)
-            journal = Journal(self._database("chain"), genesis)
-            chain = EmbeddedChain(engine, journal, self.clock, port)
-            self._stack.callback(chain.close)
-            name = f"embedded chain {journal.genesis.chain_id}"
-            return Connection(chain, name, self._operator)
-        if not rpc.startswith(("http://", "https://")):
-            raise InputError(
-                f"--rpc {rpc!r} is no http(s) address", "Give one, like http://host:port"
-            )
-        connection = Connection(AllowListedProvider(rpc), f"chain at {rpc}", self._operator)
-        chain_id = f"chain {connection.chain_id}"
-        self._home.settle("ledger", chain_id, f"this home lives on {{held}}, {rpc} is {chain_id}")
-        return connection
-
-
 def open_house(
     home: str | Path = ".affiant",
     *,
@@ -274,4 +81,6 @@ def open_house(
     reading: bool = False,
 ) -> RealHouse:
     """Open the house in a folder, made on first use; use it in a `with` statement."""
+    from affiant.apps.house import RealHouse
+
     return RealHouse(Path(home), rpc=rpc, port=port, reading=reading)

@@ -78,7 +78,7 @@ def _find(log: LogView, ledger: Ledger, target: str) -> list[int]:
     if not found:
         raise InputError(
             f"nothing in this log or on {ledger.name} is named {target}",
-            "Name a transaction, a statement's leaf or an agent's address; without one all is shown",
+            "Name a transaction, a statement's leaf or an agent's address, or nothing for all",
         )
     return found
 

@@ -23,12 +23,8 @@ def replay(
     """Compare what was sworn with what the model answers now; `inputs` are JSON values."""
     digest = from_hex(content["model"], 32)
     model = models.get(digest)
-    if model is None:
-        return Check(NAME, None, f"model {to_hex(digest)} is not at hand", leaf)
-    if inputs is None:
-        return Check(NAME, None, "not every input's data is disclosed", leaf)
-    if not model.deterministic:
-        return Check(NAME, None, f"{model.name} does not always answer the same", leaf)
+    if model is None or inputs is None or not model.deterministic:
+        return Check(NAME, None, _why_not(digest, model), leaf)
     try:
         answer = model.predict(inputs)
     except AffiantError as error:
@@ -44,3 +40,11 @@ def replay(
             told = f"{model.name} now proposes another call than was sworn"
             return Check(NAME, False, told, leaf, sworn.data)
     return Check(NAME, True, f"{model.name} answers the same", leaf)
+
+
+def _why_not(digest: bytes, model: Model | None) -> str:
+    if model is None:
+        return f"model {to_hex(digest)} is not at hand"
+    if not model.deterministic:
+        return f"{model.name} does not always answer the same"
+    return "not every input's data is disclosed"

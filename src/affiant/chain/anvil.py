@@ -76,8 +76,9 @@ class Anvil:
                 line = None
             if line is None:
                 self.close()
+                end = "".join(told)[-400:].strip()
                 raise SetupError(
-                    f"the chain engine did not start on port {wanted}: {''.join(told)[-400:].strip()}",
+                    f"the chain engine did not start on port {wanted}: {end}",
                     "If the port is taken, give another with --port, or 0 for any free one",
                 )
             found = _LISTENING.search(line)

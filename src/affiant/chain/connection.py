@@ -8,9 +8,12 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_account import Account
-from eth_utils.abi import event_abi_to_log_topic, function_abi_to_4byte_selector
-from eth_utils.abi import get_abi_input_types
 from eth_typing import ChecksumAddress
+from eth_utils.abi import (
+    event_abi_to_log_topic,
+    function_abi_to_4byte_selector,
+    get_abi_input_types,
+)
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
 from web3.providers.base import BaseProvider
@@ -57,7 +60,7 @@ class Connection:
             CallReverted: it refused.
         """
         function = self._function(address, artifact, name, arguments)
-        return self._ask(lambda: function.call())
+        return self._ask(function.call)
 
     def send(
         self, sender: LedgerKey, address: bytes, artifact: Artifact, name: str, *arguments: Any
@@ -146,7 +149,7 @@ class Connection:
         *topics: bytes | None,
         block: int | None = None,
     ) -> list[Mapping[str, Any]]:
-        """Return the decoded events of a contract, oldest first; `topics` filter its indexed ones."""
+        """Return the decoded events of a contract, oldest first; `topics` filter indexed fields."""
         contract = self._web3.eth.contract(_checksum(address), abi=artifact["abi"])
         event = contract.events[name]()
         wanted: list[Any] = [to_hex(event_abi_to_log_topic(event.abi))]

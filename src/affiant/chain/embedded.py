@@ -92,7 +92,7 @@ class EmbeddedChain(AllowListedProvider):
                 return answer["error"]
         self._engine_call("evm_setNextBlockTimestamp", block.time)
         self._engine_call("evm_mine")
-        head = self._engine_call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (RPC)
+        head = self._engine_call("eth_getBlockByNumber", "latest", False)
         held = [bytes.fromhex(h[2:]) for h in head["transactions"]]
         self._number, self._time = int(head["number"], 16), int(head["timestamp"], 16)
         self._hash = bytes.fromhex(head["hash"][2:])

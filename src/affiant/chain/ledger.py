@@ -96,8 +96,8 @@ class EvmLedger:
         peaks = [log.node(*place) for place in merkle.peak_places(0, size)]
         if last is not None and merkle.fold(peaks) != last["root"]:
             raise IntegrityError(
-                f"the chain holds root {to_hex(last['root'])} for size {size} of {log.policy.origin}, "
-                f"this log has {to_hex(merkle.fold(peaks))}: its history was changed or forked",
+                f"{log.policy.origin} has root {to_hex(merkle.fold(peaks))} at size {size}, "
+                f"the chain holds {to_hex(last['root'])}: the log was changed or forked",
                 "Do not act; audit the log against the chain",
             )
         policy = log.policy

@@ -9,8 +9,8 @@ import coincurve
 from affiant.kernel import statement
 from affiant.kernel.action import Action
 from affiant.kernel.body import DECISION
-from affiant.kernel.identity import PublicKey, recovery_v
 from affiant.kernel.encoding import sha256
+from affiant.kernel.identity import PublicKey, recovery_v
 from affiant.kernel.mandate import Bucket, Pin, Rule, Terms
 from affiant.kernel.ports import Seat
 from affiant.kernel.statement import Statement

@@ -6,6 +6,7 @@ on every other; the salt keeps small actions from being guessed from the digest 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ _FIELDS: dict[str, tuple[int | None, int | None]] = {
     "relayer": (None, 20),
     "salt": (None, 32),
 }
+_PLAIN = re.compile(r"0|[1-9][0-9]{0,77}")  # as far as a uint256 goes
 _DECIMAL = {"nonce", "value", "chainId"}
 
 
@@ -118,7 +120,6 @@ def domain_separator(chain_id: int, mandate: bytes) -> bytes:
 def _integer(name: str, value: object) -> int:
     if name not in _DECIMAL and type(value) is int:
         return value
-    if name in _DECIMAL and isinstance(value, str) and value.isascii() and value.isdigit():
-        if value == str(int(value[:80])):
-            return int(value)
+    if name in _DECIMAL and isinstance(value, str) and _PLAIN.fullmatch(value):
+        return int(value)
     raise MalformedError("bad-action", f"{name} {value!r:.80} is not in its one form")

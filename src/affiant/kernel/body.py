@@ -7,7 +7,7 @@ refused, so that nobody relies on what nobody checks.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,15 @@ from functools import cached_property
 from typing import Any
 
 from affiant.kernel.action import BoundAction
-from affiant.kernel.encoding import b64url, from_b64url, from_hex, jcs_decode, jcs_encode
-from affiant.kernel.encoding import sha256, to_hex
+from affiant.kernel.encoding import (
+    b64url,
+    from_b64url,
+    from_hex,
+    jcs_decode,
+    jcs_encode,
+    sha256,
+    to_hex,
+)
 from affiant.kernel.errors import MalformedError
 
 POLICY = "affiant/policy/v1"
@@ -123,7 +130,7 @@ def check(body: Body, kinds: Mapping[str, Kind]) -> None:
 
 def moment(seconds: int) -> str:
     """Return seconds since 1970 in the form of `at`."""
-    at = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    at = dt.datetime.fromtimestamp(seconds, dt.UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -271,7 +278,7 @@ CORE_KINDS: dict[str, Kind] = {
 def _check_time(at: object) -> None:
     try:
         told = at if isinstance(at, str) and _TIME.fullmatch(at) else ""
-        datetime.datetime.strptime(told, "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 (the Z says UTC)
+        dt.datetime.strptime(told, "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 (the Z says UTC)
     except ValueError as error:
         raise MalformedError("bad-time", f"{at!r:.40} is not like 2026-01-31T12:00:00Z") from error
 

@@ -134,7 +134,7 @@ def cose_decode(data: bytes) -> tuple[bytes, Mapping[Any, Any], bytes | None, by
     """
     item = cbor_decode(data)
     parts = getattr(item, "value", None)
-    if getattr(item, "tag", None) != 18 or not isinstance(parts, (list, tuple)) or len(parts) != 4:  # noqa: PLR2004 (four items)
+    if getattr(item, "tag", None) != 18 or not isinstance(parts, (list, tuple)) or len(parts) != 4:
         raise MalformedError("not-cose-sign1", "not tag 18 around four items")
     protected, unprotected, payload, signature = parts
     well_formed = isinstance(protected, bytes) and isinstance(signature, bytes)

@@ -5,7 +5,7 @@ AffiantError
 ├── SetupError          this machine lacks something Affiant needs    (exit code 2)
 ├── MalformedError      bytes that are not in the one accepted form   (`reason` names the rule)
 ├── RegistrationRefused the log does not accept this statement        (`reason` names the rule)
-├── MandateRefused      the terms do not allow this action            (`rule` = the contract's error)
+├── MandateRefused      the terms do not allow this action            (`rule` names it as on chain)
 ├── IntegrityError      stored data is not what was signed or logged
 └── LedgerError         the chain could not be reached or answered wrongly
     └── CallReverted    a contract refused the call                   (`error` = its custom error)

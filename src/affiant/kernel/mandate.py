@@ -181,7 +181,7 @@ def check(terms: Terms, state: State, action: Action, *, now: int, iat: int | No
     rule = _rule_for(terms, action)
     amount = _amount(rule, action)
     if amount > rule.cap:
-        raise MandateRefused("OverCap", f"{amount} is above the cap of {rule.cap} per action")
+        raise MandateRefused("AboveCap", f"{amount} is above the cap of {rule.cap} per action")
     bucket = terms.buckets[rule.bucket]
     level = _fill(bucket, state.levels.get(rule.bucket, Level()), amount, now)
     levels = {**state.levels, rule.bucket: level}
@@ -210,17 +210,17 @@ def _rule_from_json(value: Mapping[str, Any]) -> Rule:
 
 def _check_live(terms: Terms, state: State, action: Action, now: int, iat: int) -> None:
     if state.revoked:
-        raise MandateRefused("MandateRevoked", "the principal has revoked this mandate")
+        raise MandateRefused("Revoked", "the principal has revoked this mandate")
     if now < terms.valid_from:
         raise MandateRefused("NotYetValid", f"valid from {terms.valid_from}, it is {now}")
     if now > terms.valid_until:
-        raise MandateRefused("NoLongerValid", f"valid until {terms.valid_until}, it is {now}")
+        raise MandateRefused("Expired", f"valid until {terms.valid_until}, it is {now}")
     if action.epoch != state.epoch:
         raise MandateRefused("WrongEpoch", f"epoch is {state.epoch}, not {action.epoch}")
     if action.nonce != state.nonce:
         raise MandateRefused("WrongNonce", f"next nonce is {state.nonce}, not {action.nonce}")
     if now > action.deadline:
-        raise MandateRefused("DeadlinePassed", f"deadline was {action.deadline}, it is {now}")
+        raise MandateRefused("DecisionExpired", f"deadline was {action.deadline}, it is {now}")
     if iat > now + CLOCK_DRIFT:
         raise MandateRefused("SwornInFuture", f"sworn at {iat}, it is {now}")
     if action.deadline > iat + terms.longest_life:
@@ -238,7 +238,7 @@ def _rule_for(terms: Terms, action: Action) -> Rule:
                 value = _word(action, pin.word)
                 if value not in pin.allowed:
                     told = f"argument {pin.word} is 0x{value.hex()}, which the terms do not list"
-                    raise MandateRefused("NotAllowed", told)
+                    raise MandateRefused("PinMismatch", told)
             return rule
     told = f"no rule allows 0x{selector.hex()} on 0x{action.target.hex()}"
     raise MandateRefused("NoRule", told)
@@ -248,7 +248,7 @@ def _amount(rule: Rule, action: Action) -> int:
     if rule.amount_word == NATIVE:
         return action.value
     if action.value:
-        raise MandateRefused("ValueNotMetered", f"the rule allows no native value: {action.value}")
+        raise MandateRefused("ValueNotAllowed", f"the rule allows no native value: {action.value}")
     return 1 if rule.amount_word == EACH else int.from_bytes(_word(action, rule.amount_word))
 
 
@@ -265,5 +265,5 @@ def _fill(bucket: Bucket, level: Level, amount: int, now: int) -> Level:
     if scaled > bucket.capacity * bucket.window:
         left = remaining(bucket, level, now)
         told = f"{amount} is above the {left} left of {bucket.limit} per {bucket.window} s"
-        raise MandateRefused("BucketFull", told)
+        raise MandateRefused("AboveLimit", told)
     return Level(scaled, now)

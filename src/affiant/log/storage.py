@@ -151,7 +151,7 @@ class Storage:
         found: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
         if found is None:
             raise IntegrityError(
-                f"the log has lost a row: {query.split('WHERE')[0].strip()} at {values}",
+                f"the log has lost a row: {query} with {values}",
                 "Restore the log's database from a backup; do not sign with what is left",
             )
         return found

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from affiant.apps.cli.audit import write_bundle
+from affiant.apps.house import RealHouse
 from affiant.apps.stories.tampering import tampering
-from affiant.apps.wiring import RealHouse, check_extra, door, kinds, models, open_house, vertical
+from affiant.apps.wiring import check_extra, door, kinds, models, open_house, vertical
 from affiant.audit.collect import collect
 from affiant.audit.walk import audit
 from affiant.kernel.encoding import to_hex
@@ -30,7 +32,7 @@ def tell(
     check_extra(chosen)
     began = time.monotonic()
     steps: list[Step] = []
-    console = Console(quiet=json, highlight=False, soft_wrap=True)
+    console = Console(quiet=json, highlight=False, soft_wrap=True, emoji=False)
     with open_house(home, rpc=rpc, port=port) as house:
         console.print(f"[bold]{chosen.summary}[/]\nhome {home}, {house.ledger.name}\n")
         with _progress(console) as progress:
@@ -40,7 +42,7 @@ def tell(
                 if step.progress is not None:
                     done, total = step.progress
                     progress.update(task, completed=done, total=total, visible=True)
-                progress.console.print(f"{MARK[step.good]} {step.text}")
+                progress.console.print(f"{MARK[step.good]} {escape(step.text)}")
     seconds = round(time.monotonic() - began, 2)
     good = all(step.good is not False for step in steps)
     if json:

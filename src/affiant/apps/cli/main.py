@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from affiant.apps.wiring import VERTICALS
+
 Home = Annotated[Path, typer.Option(help="Folder that keeps everything.", envvar="AFFIANT_HOME")]
 Rpc = Annotated[str | None, typer.Option(help="EVM node to use instead of the embedded chain.")]
 Port = Annotated[int, typer.Option(help="Port of the embedded chain; 0 takes any free one.")]
@@ -83,7 +85,7 @@ def verify(
 @chain.command()
 def install() -> None:
     """Install the embedded chain's engine, by npm or by pip."""
-    from affiant.apps.wiring import ENGINE_FOLDER
+    from affiant.apps.house import ENGINE_FOLDER
     from affiant.chain.install import install_anvil
 
     typer.echo(f"installed: {install_anvil(ENGINE_FOLDER)}")
@@ -120,7 +122,7 @@ def main() -> None:
     """Run the command; tell an error with its remedy, and exit 2."""
     from affiant.kernel.errors import AffiantError
 
-    for name in ("supply",):
+    for name in VERTICALS:
         app.add_typer(importlib.import_module(f"affiant.verticals.{name}.cli").app, name=name)
     try:
         app()

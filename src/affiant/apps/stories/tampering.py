@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from affiant.apps.wiring import RealHouse, kinds
-from affiant.chain import artifacts
+from affiant.apps.house import RealHouse
+from affiant.apps.wiring import kinds
 from affiant.audit.collect import collect
-from affiant.audit.findings import Check
 from affiant.audit.walk import audit
+from affiant.chain import artifacts
 from affiant.kernel import body as bodies
 from affiant.kernel import merkle, statement
 from affiant.kernel.body import Body
@@ -26,10 +26,12 @@ def tampering(house: RealHouse) -> Iterator[Step]:
     """Forge copies of the log; the house's own log is not touched."""
     house.log.head()
     index = _last_executed(house)
-    yield _caught(house, "a byte changed in the log", _edited(house, _flip(index)))
-    yield _caught(house, "a body swapped for another", _edited(house, _swap(house, index)))
+    flipped = _edited(house, _flip(index))
+    yield _caught(house, "a byte changed in the log", flipped, "statement.signature")
+    swapped = _edited(house, _swap(house, index))
+    yield _caught(house, "a body swapped for another", swapped, "statement.body")
     forked = _forked(house, index)
-    yield _caught(house, "a history forked, a decision left out", forked)
+    yield _caught(house, "a history forked, a decision left out", forked, "log.anchored")
     yield _fork_on_chain(house, forked)
 
 
@@ -113,19 +115,17 @@ def _pad(house: RealHouse, fork: Sequencer, number: int) -> None:
     fork.register(padded.entry)
 
 
-def _caught(house: RealHouse, title: str, forged: LogView) -> Step:
+def _caught(house: RealHouse, title: str, forged: LogView, expected: str) -> Step:
+    """Audit a forged log; good if the check that must fail is among the findings."""
     report = audit(collect(forged, house.ledger, house.archive), kinds(), ledger=house.ledger.name)
     findings = report.findings()
-    first: Check | None = findings[0] if findings else None
-    facts = {
-        "forgery": title,
-        "findings": [finding.to_json() for finding in findings[:5]],
-        "count": len(findings),
-    }
-    if first is None:
-        return Step("forgery", f"{title}: NOT CAUGHT", facts, good=False)
-    named = f" of {to_hex(first.statement)}" if first.statement else ""
-    text = f"{title}: caught, {first.name}{named}: {first.detail}"
+    named = [finding for finding in findings if finding.name == expected]
+    facts = {"forgery": title, "findings": [finding.to_json() for finding in findings]}
+    if not named:
+        told = ", ".join(finding.name for finding in findings) or "nothing"
+        return Step("forgery", f"{title}: NOT CAUGHT ({told})", facts, good=False)
+    of = f" of statement {to_hex(named[0].statement)}" if named[0].statement else ""
+    text = f"{title}: caught, {expected}{of}\n    {named[0].detail}"
     return Step("forgery", text, facts, good=True)
 
 

@@ -1,11 +1,1 @@
 """Supply chain: demand forecasts and orders that an agent places under oath."""
-
-from affiant.kernel.house import Vertical
-
-VERTICAL = Vertical(
-    name="supply",
-    summary="Reorder stock: forecast demand, order, pay the supplier, under oath",
-    story="affiant.verticals.supply.story:story",
-    cli="affiant.verticals.supply.cli:app",
-    models="affiant.verticals.supply.reorder:models",
-)

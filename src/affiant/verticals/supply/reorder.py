@@ -31,9 +31,7 @@ class ReorderModel:
     @functools.cached_property
     def digest(self) -> bytes:
         """SHA-256 over name, version and the sources that the answer depends on."""
-        folder = resources.files("affiant.verticals.supply")
-        sources = {name: to_hex(sha256((folder / name).read_bytes())) for name in _SOURCES}
-        return sha256(jcs_encode({"name": self.name, "version": self.version, "sources": sources}))
+        return _digest(self.name, self.version)
 
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (history, terms of trade), as `history_input` and `trade_input` make them."""
@@ -48,6 +46,33 @@ class ReorderModel:
         call = token.transfer(from_hex(trade["token"], 20), from_hex(trade["supplier"], 20), units)
         confidence = format(Decimal(str(order.level)).normalize(), "f")
         return Proposal(call, output, order.reason, confidence)
+
+
+@dataclass(frozen=True)
+class GreedyModel:
+    """Pays whatever a supplier asks: what a model gone wrong would do. Stories refuse it."""
+
+    name: str = "affiant.supply.greedy"
+    version: str = "1"
+    deterministic: bool = True
+
+    @functools.cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over name, version and the sources that the answer depends on."""
+        return _digest(self.name, self.version)
+
+    def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
+        """Answer to (terms of trade, a supplier's offer)."""
+        trade, offer = inputs
+        payee = from_hex(trade["supplier"], 20)
+        call = token.transfer(from_hex(trade["token"], 20), payee, int(offer["units"]))
+        return Proposal(call, {"units": offer["units"]}, "the supplier asks for it")
+
+
+def _digest(name: str, version: str) -> bytes:
+    folder = resources.files("affiant.verticals.supply")
+    sources = {source: to_hex(sha256((folder / source).read_bytes())) for source in _SOURCES}
+    return sha256(jcs_encode({"name": name, "version": version, "sources": sources}))
 
 
 def history_input(demand: Demand, known: int, target: str) -> Input:
@@ -79,4 +104,4 @@ def trade_input(
 
 def models() -> list[Model]:
     """Return the models that a replay may need."""
-    return [ReorderModel()]
+    return [ReorderModel(), GreedyModel()]

@@ -18,13 +18,13 @@ from affiant.kernel.errors import CallReverted, InputError
 from affiant.kernel.house import Act, House, Step
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Bucket
-from affiant.kernel.model import Call, Doubt, Input, Proposal
+from affiant.kernel.model import Input
 from affiant.kernel.ports import Archive
 from affiant.verticals.supply import token
 from affiant.verticals.supply.costs import compare
 from affiant.verticals.supply.demand import Demand, air_passengers, read_sales
 from affiant.verticals.supply.newsvendor import unit_costs
-from affiant.verticals.supply.reorder import ReorderModel, history_input, trade_input
+from affiant.verticals.supply.reorder import GreedyModel, ReorderModel, history_input, trade_input
 
 PERIODS = 24
 CAP_FACTOR = 3
@@ -193,26 +193,6 @@ def _write_orders(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 @dataclass(frozen=True)
-class GreedyModel:
-    """Asks for twice what the mandate allows at once: what a model gone wrong would do."""
-
-    call: Call
-    name: str = "affiant.supply.greedy"
-    version: str = "1"
-    deterministic: bool = True
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 over name, version and the call it always makes."""
-        told = {"name": self.name, "version": self.version, "data": to_hex(self.call.data)}
-        return sha256(jcs_encode(told))
-
-    def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
-        """Answer with the same call whatever it sees."""
-        return Proposal(self.call, {"inputs": len(inputs)}, "more is better")
-
-
-@dataclass(frozen=True)
 class AlteredArchive:
     """An archive in which somebody has changed one cell of every history after it was sworn to."""
 
@@ -237,19 +217,20 @@ def _attempts(house: House, shop: Shop, demand: Demand) -> Iterator[Step]:
     """Show that what must not happen does not: each attempt is a new job of its own."""
     tries = to_hex(sha256(str(house.log.head().size).encode()))[2:10]
     history = history_input(demand, len(demand.quantities), "the next")
-    greedy = GreedyModel(token.transfer(shop.token, shop.supplier, 2 * shop.cap))
+    trade = trade_input(demand, shop.token, shop.supplier, *unit_costs(None, None))
+    offer = Input.of({"units": str(2 * shop.cap)}, source="a supplier's offer", units="1e-6 tokens")
+    greedy = GreedyModel()
 
-    act = house.agent("buyer").act(f"attempt/{tries}/cap", shop.mandate, greedy, [history])
-    yield _attempt("order above the cap, by an agent that checks", act.refused, "OverCap", act)
+    act = house.agent("buyer").act(f"attempt/{tries}/cap", shop.mandate, greedy, [trade, offer])
+    yield _attempt("order above the cap, by an agent that checks", act.refused, "AboveCap", act)
 
     careless = house.agent("buyer", careful=False)
-    act = careless.act(f"attempt/{tries}/forced", shop.mandate, greedy, [history])
-    yield _attempt("the same, forced past the agent", act.refused, "OverCap", act, by="contract")
+    act = careless.act(f"attempt/{tries}/forced", shop.mandate, greedy, [trade, offer])
+    yield _attempt("the same, forced past the agent", act.refused, "AboveCap", act, by="contract")
 
     yield _never_logged(house, shop)
 
     altered = house.agent("buyer", archive=AlteredArchive(house.archive))
-    trade = trade_input(demand, shop.token, shop.supplier, *unit_costs(None, None))
     act = altered.act(f"attempt/{tries}/altered", shop.mandate, ReorderModel(), [history, trade])
     yield _attempt("a history cell altered after logging", act.refused, "input-altered", act)
 

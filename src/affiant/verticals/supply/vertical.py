@@ -1,0 +1,11 @@
+"""What this vertical brings to the house."""
+
+from affiant.kernel.house import Vertical
+
+VERTICAL = Vertical(
+    name="supply",
+    summary="Reorder stock: forecast demand, order, pay the supplier, under oath",
+    story="affiant.verticals.supply.story:story",
+    cli="affiant.verticals.supply.cli:app",
+    models="affiant.verticals.supply.reorder:models",
+)
