@@ -28,6 +28,12 @@ class Act:
     execution: Execution | None = None
     outcome: Statement | None = None
 
+    def __str__(self) -> str:
+        if self.execution is None:
+            return f"refused ({self.refused}): {self.reason}; sworn in 0x{self.decision.leaf.hex()}"
+        transaction = self.execution.transaction.hex()
+        return f"executed in 0x{transaction}, sworn in 0x{self.decision.leaf.hex()}"
+
 
 class Agent(Protocol):
     """Whoever decides under oath."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json as encoder
+import os
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,9 +91,18 @@ def _next(console: Console, steps: list[Step], home: Path, seconds: float) -> No
     option = "" if str(home) == ".affiant" else f" --home {home}"
     transaction = acts[-1]["transaction"] if acts else ""
     console.print("\n[bold]Try next[/]")
-    console.print(f"  affiant verify {home / 'demo.bundle'}")
-    console.print(f"  affiant audit {transaction} --replay{option}")
-    console.print(f"  affiant demo --sales YOUR.csv{option}   (item,period,quantity)")
+    command = _command()
+    console.print(f"  {command} verify {home / 'demo.bundle'}")
+    console.print(f"  {command} audit {transaction} --replay{option}")
+    console.print(f"  {command} demo --sales YOUR.csv{option}   (item,period,quantity)")
+
+
+def _command() -> str:
+    """Return how this command can be called again: by name if the shell finds it."""
+    here, found = Path(sys.argv[0]).resolve(), shutil.which("affiant")
+    if found and Path(found).resolve() == here:
+        return "affiant"
+    return os.path.relpath(here)
 
 
 def _step(step: Step) -> dict[str, Any]:

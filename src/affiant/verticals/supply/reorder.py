@@ -11,10 +11,10 @@ from typing import Any
 
 from affiant.kernel.encoding import from_hex, jcs_encode, sha256, to_hex
 from affiant.kernel.model import Doubt, Input, Model, Proposal
-from affiant.verticals.supply import token
 from affiant.verticals.supply.demand import Demand
 from affiant.verticals.supply.forecast import forecast
 from affiant.verticals.supply.newsvendor import plan_order
+from affiant.verticals.supply.token import SettlementToken
 
 # The answer depends on these files and on nothing else, so they are part of the digest.
 _SOURCES = ("reorder.py", "forecast.py", "newsvendor.py", "token.py")
@@ -41,9 +41,9 @@ class ReorderModel:
         output = {"period": history["target"], "item": history["item"], **order.numbers()}
         if order.quantity == 0:
             return Doubt("nothing-to-order", "the newsvendor quantity is zero", output)
-        price = Decimal(trade["unitPrice"])
-        units = token.to_units(price * order.quantity)
-        call = token.transfer(from_hex(trade["token"], 20), from_hex(trade["supplier"], 20), units)
+        price = Decimal(trade["unitPrice"]) * order.quantity
+        money = SettlementToken(from_hex(trade["token"], 20))
+        call = money.transfer(from_hex(trade["supplier"], 20), price)
         confidence = format(Decimal(str(order.level)).normalize(), "f")
         return Proposal(call, output, order.reason, confidence)
 
@@ -64,9 +64,9 @@ class GreedyModel:
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (terms of trade, a supplier's offer)."""
         trade, offer = inputs
-        payee = from_hex(trade["supplier"], 20)
-        call = token.transfer(from_hex(trade["token"], 20), payee, int(offer["units"]))
-        return Proposal(call, {"units": offer["units"]}, "the supplier asks for it")
+        money = SettlementToken(from_hex(trade["token"], 20))
+        call = money.transfer(from_hex(trade["supplier"], 20), Decimal(offer["price"]))
+        return Proposal(call, offer, "the supplier asks for it")
 
 
 def _digest(name: str, version: str) -> bytes:

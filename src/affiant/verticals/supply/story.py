@@ -6,7 +6,7 @@ import csv
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,11 @@ from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Bucket
 from affiant.kernel.model import Input
 from affiant.kernel.ports import Archive
-from affiant.verticals.supply import token
 from affiant.verticals.supply.costs import compare
 from affiant.verticals.supply.demand import Demand, air_passengers, read_sales
 from affiant.verticals.supply.newsvendor import unit_costs
 from affiant.verticals.supply.reorder import GreedyModel, ReorderModel, history_input, trade_input
+from affiant.verticals.supply.token import SettlementToken, paid, units
 
 PERIODS = 24
 CAP_FACTOR = 3
@@ -34,12 +34,16 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class Shop:
-    """Who trades: token, supplier, mandate, and the terms for one item."""
+    """Who trades: the token, whom it pays, the mandate, and the most an order may cost."""
 
-    token: bytes
+    money: SettlementToken
     supplier: bytes
     mandate: bytes
-    cap: int
+    cap: Decimal
+
+    def trade(self, demand: Demand) -> Input:
+        """Return the terms of trade for an item."""
+        return trade_input(demand, self.money.address, self.supplier, *unit_costs(None, None))
 
 
 def story(
@@ -56,10 +60,10 @@ def story(
     """
     demands = [air_passengers()] if sales is None else read_sales(sales)
     starts = [_start(demand, periods) for demand in demands]
-    shop = _open_shop(house, demands)
+    shop = _open_shop(house, demands, periods)
     yield Step(
         "grant",
-        f"the shop lets its agent pay one supplier, at most {token.from_units(shop.cap)} at once",
+        f"the shop lets its agent pay one supplier, at most {shop.cap} at once",
         {"mandate": to_hex(shop.mandate), "agent": to_hex(house.key("buyer").address)},
     )
     rows: list[dict[str, Any]] = []
@@ -88,33 +92,29 @@ def _start(demand: Demand, periods: int) -> int:
     return start
 
 
-def _open_shop(house: House, demands: Sequence[Demand]) -> Shop:
+def _open_shop(house: House, demands: Sequence[Demand], periods: int) -> Shop:
     principal, agent = house.key("shop"), house.key("buyer")
     supplier = house.key("supplier").address
-    contract = token.artifact()
-    address = house.deploy(contract, "Settlement Token", "SETL", principal.address)
+    money = SettlementToken.deploy(house, principal)
     largest = max(Decimal(str(max(d.quantities))) * d.unit_price for d in demands)
-    cap = token.to_units(max(CAP_FACTOR * largest, Decimal(1)))
-    rows = sum(min(len(d.quantities), PERIODS * 10) for d in demands)
-    limit = 2 * cap * max(rows, 1)
+    cap = max(CAP_FACTOR * largest, Decimal(1)).quantize(Decimal(1), ROUND_CEILING)
+    limit = 2 * cap * periods * len(demands)
     mandate = house.grant(
         "reorder",
         principal=principal,
         agent=agent,
-        rules=[token.transfer_rule(address, [supplier], cap)],
-        buckets=[Bucket(limit, DAY)],
+        rules=[money.rule([supplier], cap)],
+        buckets=[Bucket(units(limit), DAY)],
     )
-    held = house.call(address, contract, "balanceOf", mandate)
-    if held < limit:
-        house.send(principal, address, contract, "mint", mandate, limit - held)
-    return Shop(address, supplier, mandate, cap)
+    money.fund(house, principal, mandate, limit)
+    return Shop(money, supplier, mandate, cap)
 
 
 def _orders(
     house: House, shop: Shop, demand: Demand, start: int
 ) -> Iterator[tuple[Step, dict[str, Any]]]:
     agent, model = house.agent("buyer"), ReorderModel()
-    trade = trade_input(demand, shop.token, shop.supplier, *unit_costs(None, None))
+    trade = shop.trade(demand)
     # The same sales in the same house are the same jobs: a second run acts no second time.
     whole = jcs_encode([demand.item, list(demand.periods), list(demand.quantities)])
     batch = sha256(whole + trade.data + shop.mandate).hex()[:16]
@@ -149,9 +149,9 @@ def _told(act: Act, demand: Demand, target: int, seconds: float) -> tuple[Step, 
         "seconds": round(seconds, 4),
     }
     if act.proposal and not act.refused:
-        paid = token.from_units(int.from_bytes(act.proposal.call.data[36:68]))
-        text = f"{period}  ordered {quantity}, needed {actual:g}, paid {paid}"
-        facts["paid"] = str(paid)
+        price = paid(act.proposal.call)
+        text = f"{period}  ordered {quantity}, needed {actual:g}, paid {price}"
+        facts["paid"] = str(price)
     else:
         text = f"{period}  refused: {act.refused} ({act.reason})"
     row = {
@@ -217,8 +217,8 @@ def _attempts(house: House, shop: Shop, demand: Demand) -> Iterator[Step]:
     """Show that what must not happen does not: each attempt is a new job of its own."""
     tries = to_hex(sha256(str(house.log.head().size).encode()))[2:10]
     history = history_input(demand, len(demand.quantities), "the next")
-    trade = trade_input(demand, shop.token, shop.supplier, *unit_costs(None, None))
-    offer = Input.of({"units": str(2 * shop.cap)}, source="a supplier's offer", units="1e-6 tokens")
+    trade = shop.trade(demand)
+    offer = Input.of({"price": str(2 * shop.cap)}, source="a supplier's offer", units="tokens")
     greedy = GreedyModel()
 
     act = house.agent("buyer").act(f"attempt/{tries}/cap", shop.mandate, greedy, [trade, offer])
@@ -252,7 +252,7 @@ def _never_logged(house: House, shop: Shop) -> Step:
     """Sign a decision that would be allowed, keep it out of the log, and try to execute it."""
     key: LedgerKey = house.key("buyer")
     state, now = house.ledger.state(shop.mandate), house.clock.now()
-    call = token.transfer(shop.token, shop.supplier, 1)
+    call = shop.money.transfer(shop.supplier, 1)
     action = Action(
         epoch=state.epoch,
         nonce=state.nonce,

@@ -1,46 +1,76 @@
-"""Paying: the settlement token's units, its calls, and its compiled contract."""
+"""Paying: the settlement token, its units, its calls, and the rule that allows paying."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
 from typing import Any
 
 from affiant.kernel.encoding import keccak256, word
+from affiant.kernel.house import House
+from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Pin, Rule
 from affiant.kernel.model import Call
 
 DECIMALS = 6
 TRANSFER = keccak256(b"transfer(address,uint256)")[:4]
 
+Amount = int | Decimal
+"""Tokens, at most six decimals."""
 
-def artifact() -> dict[str, Any]:
-    """Return the compiled SettlementToken."""
+
+@dataclass(frozen=True)
+class SettlementToken:
+    """An ERC-20 whose owner mints it: money on a chain of one's own."""
+
+    address: bytes
+
+    @classmethod
+    def deploy(cls, house: House, owner: LedgerKey) -> SettlementToken:
+        """Find or deploy the token of an owner."""
+        return cls(house.deploy(_artifact(), "Settlement Token", "SETL", owner.address))
+
+    def transfer(self, to: bytes, amount: Amount) -> Call:
+        """Return the call that pays an account."""
+        return Call(self.address, TRANSFER + word(to) + word(units(amount)))
+
+    def rule(self, to: Sequence[bytes], cap: Amount, bucket: int = 0) -> Rule:
+        """Return the rule that allows paying these accounts, at most `cap` at once."""
+        pins = (Pin(0, tuple(word(account) for account in to)),)
+        return Rule(self.address, TRANSFER, amount_word=1, cap=units(cap), bucket=bucket, pins=pins)
+
+    def balance(self, house: House, account: bytes) -> Decimal:
+        """Return what an account holds."""
+        return tokens(house.call(self.address, _artifact(), "balanceOf", account))
+
+    def fund(self, house: House, owner: LedgerKey, account: bytes, amount: Amount) -> None:
+        """Mint what an account lacks of an amount."""
+        lacking = Decimal(amount) - self.balance(house, account)
+        if lacking > 0:
+            house.send(owner, self.address, _artifact(), "mint", account, units(lacking))
+
+
+def units(amount: Amount) -> int:
+    """Return tokens in the smallest units."""
+    return int(Decimal(amount).scaleb(DECIMALS).to_integral_value())
+
+
+def tokens(count: int) -> Decimal:
+    """Return the smallest units as tokens, without needless zeros."""
+    amount = Decimal(count).scaleb(-DECIMALS)
+    whole = amount.to_integral_value()
+    return whole if amount == whole else amount.normalize()
+
+
+def paid(call: Call) -> Decimal:
+    """Return how much a transfer pays."""
+    return tokens(int.from_bytes(call.data[36:68]))
+
+
+def _artifact() -> dict[str, Any]:
     folder = resources.files("affiant.verticals.supply") / "artifacts"
     found: dict[str, Any] = json.loads(folder.joinpath("SettlementToken.json").read_text("utf-8"))
     return found
-
-
-def to_units(amount: Decimal) -> int:
-    """Return an amount of tokens in the token's smallest units."""
-    return int(amount.scaleb(DECIMALS).to_integral_value())
-
-
-def from_units(units: int) -> Decimal:
-    """Return the smallest units as an amount of tokens, without needless zeros."""
-    amount = Decimal(units).scaleb(-DECIMALS)
-    return (
-        amount.quantize(Decimal(1)) if amount == amount.to_integral_value() else amount.normalize()
-    )
-
-
-def transfer(token: bytes, to: bytes, units: int) -> Call:
-    """Return the call that pays `units` to an account."""
-    return Call(token, TRANSFER + word(to) + word(units))
-
-
-def transfer_rule(token: bytes, to: list[bytes], cap: int, bucket: int = 0) -> Rule:
-    """Return the rule that allows paying these accounts, at most `cap` units at once."""
-    pins = (Pin(0, tuple(word(account) for account in to)),)
-    return Rule(token, TRANSFER, amount_word=1, cap=cap, bucket=bucket, pins=pins)
