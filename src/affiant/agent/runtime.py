@@ -8,7 +8,9 @@ mandate's nonce is used once, so a job acts once however often it is begun.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any
 
 from affiant.kernel import body as bodies
@@ -37,6 +39,8 @@ class Runtime:
     clock: Clock
     random: Callable[[int], bytes]
     """Returns that many random bytes."""
+    turn: AbstractContextManager[Any] = field(default_factory=RLock)
+    """Held while acting: decisions for one nonce cannot be made side by side."""
     careful: bool = True
     """Whether it checks the terms itself first. The contract does so in any case."""
 
@@ -47,6 +51,10 @@ class Runtime:
             LedgerError: the chain does not answer; call again with the same job.
             InputError: the model's answer is neither a proposal nor a doubt.
         """
+        with self.turn:
+            return self._act(job, mandate, model, inputs)
+
+    def _act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
         self._swear_model(model)
         observed = [self._observe(f"{job}/input/{n}", item) for n, item in enumerate(inputs)]
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TextIO
 
 from affiant.apps.database import open_database
-from affiant.kernel.errors import InputError, SetupError
+from affiant.kernel.errors import InputError, IntegrityError, SetupError
 
 FORMAT = 1
+_HEADER = 100  # bytes of an SQLite file's header
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS home (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS grants (
@@ -49,7 +50,9 @@ class Home:
             ) from error
         self._db: sqlite3.Connection | None = None
         try:
-            self._db = self.database("home")
+            if any((folder / f"{name}.db").exists() for name in ("log", "chain", "agent")):
+                _check_there(folder / "home.db")
+            self._db = open_database(folder / "home.db")
             self._db.executescript(_SCHEMA)
             self.settle("format", str(FORMAT), f"{folder} is of format {{held}}, this is {FORMAT}")
         except BaseException:
@@ -57,8 +60,17 @@ class Home:
             raise
 
     def database(self, name: str) -> sqlite3.Connection:
-        """Open one of the home's databases."""
-        return open_database(self.folder / f"{name}.db")
+        """Open one of the home's databases.
+
+        Raises:
+            IntegrityError: it was there before, and now is missing, cut off or damaged.
+        """
+        path = self.folder / f"{name}.db"
+        if self.fact(f"{name}.db") is not None:
+            _check_there(path)
+        database = open_database(path)
+        self.settle(f"{name}.db", "made", f"{path} is {{held}}")
+        return database
 
     def settle(self, key: str, value: str, conflict: str) -> str:
         """Keep a fact when it is first told; refuse another one ever after.
@@ -96,6 +108,19 @@ class Home:
             self._db.close()
             self._db = None
         self._lock.close()
+
+
+def _check_there(path: Path) -> None:
+    """Refuse a database that was there before and has lost even its header.
+
+    SQLite takes such a file for a new one, and a log begun anew would fork its own history.
+    """
+    size = path.stat().st_size if path.exists() else 0
+    if size < _HEADER:
+        raise IntegrityError(
+            f"{path} is missing or cut off ({size} bytes), but this home has used it",
+            "Restore the file from a backup, or move the folder away to begin anew",
+        )
 
 
 def assert_open(connection: sqlite3.Connection | None) -> sqlite3.Connection:

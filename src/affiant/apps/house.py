@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -60,6 +61,7 @@ class RealHouse:
             AffiantError: what is wrong, and what to do; nothing is left running.
         """
         self._stack = ExitStack()
+        self._turn = threading.RLock()
         try:
             self._home = Home(folder)
             self._stack.callback(self._home.close)
@@ -105,6 +107,7 @@ class RealHouse:
             outbox=self._outbox,
             clock=self.clock,
             random=secrets.token_bytes,
+            turn=self._turn,
             careful=careful,
         )
 

@@ -33,8 +33,11 @@ def audit(
     *,
     ledger: str | None = None,
     models: Models | None = None,
+    log_id: bytes | None = None,
 ) -> Report:
     """Check everything that a bundle claims; with `models`, run the decisions again.
+
+    `log_id` is the log that the caller trusts; without it, the bundle's own is shown, not judged.
 
     Raises:
         MalformedError: the bundle's frame (policy, key, checkpoint) does not hold.
@@ -45,7 +48,7 @@ def audit(
         log_id=walk.evidence.policy.log_id,
         witnesses=bundle.threshold,
         ledger=ledger,
-        nodes=walk.nodes(),
+        nodes=walk.nodes(log_id),
     )
 
 
@@ -57,10 +60,10 @@ class _Walk:
         self.chain = evidence.bundle.chain
         self.seen: set[int] = set()
 
-    def nodes(self) -> list[Node]:
+    def nodes(self, log_id: bytes | None) -> list[Node]:
         reads = self.evidence.reads.values()
         answers = [r for r in reads if r.kind in (bodies.DECISION, bodies.REFUSAL)]
-        nodes = [self._log(), *(self._mandate(name) for name in self.chain["mandates"])]
+        nodes = [self._log(log_id), *(self._mandate(name) for name in self.chain["mandates"])]
         nodes += [self._answer(read) for read in answers]
         rest = [read for read in reads if read.index not in self.seen]
         return nodes + [Node(_title(read), self._own_checks(read)) for read in rest]
@@ -74,10 +77,13 @@ class _Walk:
                 checks.append(self._data(read))
         return checks
 
-    def _log(self) -> Node:
+    def _log(self, expected: bytes | None) -> Node:
         evidence, policy = self.evidence, self.evidence.policy
         at = evidence.checkpoint
         node = Node(f"log {policy.origin}, {at.size} entries, id {to_hex(policy.log_id)}")
+        if expected is not None:
+            told = f"the log asked for is {to_hex(expected)}"
+            node.checks.append(Check("log.id", policy.log_id == expected, told))
         node.checks.append(self._founding(0, bodies.POLICY, policy.log_id))
         node.checks.append(self._founding(1, bodies.KEY, evidence.key.digest))
         try:

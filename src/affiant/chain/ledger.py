@@ -90,9 +90,12 @@ class EvmLedger:
             IntegrityError: the chain holds a history of which the log's is no extension.
         """
         last, head = self._last_anchor(log.policy.log_id), log.head()
-        if last is not None and head.size <= last["seat"]["end"]:
-            return _seat(last["seat"])
         size, count = (last["size"], last["seat"]["count"] + 1) if last else (0, 0)
+        if head.size < size:
+            raise IntegrityError(
+                f"{log.policy.origin} has {head.size} entries, the chain holds {size} of it",
+                "The log lost entries: restore its newest backup; do not act on this one",
+            )
         peaks = [log.node(*place) for place in merkle.peak_places(0, size)]
         if last is not None and merkle.fold(peaks) != last["root"]:
             raise IntegrityError(
@@ -100,6 +103,8 @@ class EvmLedger:
                 f"the chain holds {to_hex(last['root'])}: the log was changed or forked",
                 "Do not act; audit the log against the chain",
             )
+        if last is not None and head.size == size:
+            return _seat(last["seat"])
         policy = log.policy
         self._chain.send(
             self._operator,

@@ -74,12 +74,13 @@ def audit(
 @app.command()
 def verify(
     file: Annotated[Path, typer.Argument(help="The bundle.")],
+    log_id: Annotated[str | None, typer.Option(help="The log you trust (0x…).")] = None,
     json: Json = False,
 ) -> None:
     """Check a bundle offline, and say which claims need a chain."""
     from affiant.apps.cli.verify import offline
 
-    raise typer.Exit(offline(file, json=json))
+    raise typer.Exit(offline(file, log_id=log_id, json=json))
 
 
 @chain.command()

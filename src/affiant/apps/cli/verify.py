@@ -11,16 +11,18 @@ from affiant.apps.cli.report import render
 from affiant.audit.walk import audit
 from affiant.kernel import bundle
 from affiant.kernel.body import CORE_KINDS
+from affiant.kernel.encoding import from_hex
 from affiant.kernel.errors import InputError
 
 
-def offline(file: Path, *, json: bool) -> int:
+def offline(file: Path, *, log_id: str | None, json: bool) -> int:
     """Check a bundle; return the exit code."""
     try:
         data = file.read_bytes()
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}", "Name a bundle") from error
-    report = audit(bundle.decode(data), CORE_KINDS)
+    expected = None if log_id is None else from_hex(log_id.lower(), 32)
+    report = audit(bundle.decode(data), CORE_KINDS, log_id=expected)
     if json:
         typer.echo(encoder.dumps(report.to_json(), indent=2))
     else:
