@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from vector_keys import AGENT, IAT, ORIGIN, THIEF, WITNESSES
+from vector_keys import AGENT, IAT, ORIGIN, POLICY, THIEF, WITNESSES
 
 from affiant.kernel import body, mandate
 from affiant.kernel.action import Action, BoundAction, domain_separator
@@ -21,7 +21,7 @@ MANDATE = bytes.fromhex("3a4da7e0000000000000000000000000000000cc")
 ANCHOR = bytes.fromhex("a4c40700000000000000000000000000000000dd")
 TRANSFER = bytes.fromhex("a9059cbb")
 MODEL = sha256(b"affiant vectors: model")
-LOG_ID = sha256(b"affiant vectors: log id")
+LOG_ID = POLICY.log_id
 
 
 def transfer(amount: int, *, to: bytes = SUPPLIER) -> bytes:
@@ -159,9 +159,8 @@ def canonical_json() -> dict[str, Any]:
         ("NaN", "not-json", b"NaN"),
         ("Infinity", "not-json", b"Infinity"),
         ("a number above the largest double", "not-json", b"1e400"),
-        ("an integer above 2^53", "not-json", b"9007199254740993"),
         ("an integer of 5,000 digits", "not-json", b"1" * 5000),
-        ("nesting of 100,000 levels", "not-json", b"[" * 100_000 + b"]" * 100_000),
+        ("nesting of 2,000 levels", "not-json", b"[" * 2000 + b"]" * 2000),
     ]
     return {
         "examples": valid,
@@ -445,13 +444,13 @@ def mandates() -> dict[str, Any]:
     plan = [
         (0, 400, None),
         (0, 100, None),
-        (0, 1, "BucketFull"),
-        (7, 1, "BucketFull"),
+        (0, 1, "AboveLimit"),
+        (7, 1, "AboveLimit"),
         (8, 1, None),
-        (3600, 401, "OverCap"),
+        (3600, 401, "AboveCap"),
         (3600, 400, None),
         (3601, 99, None),
-        (3601, 1, "BucketFull"),
+        (3601, 1, "AboveLimit"),
         (10801, 400, None),
     ]
     for after, amount, refused in plan:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from affiant.kernel.checkpoint import LogPolicy
 from affiant.kernel.encoding import sha256
 from affiant.kernel.identity import ES256, Ed25519Key, LedgerKey, PublicKey
 
@@ -54,6 +55,7 @@ DEVICE = Ed25519Key(sha256(b"affiant vectors: device"))
 INSTITUTION = P256Key(sha256(b"affiant vectors: institution"))
 
 ORIGIN = "log.example/vectors"
+POLICY = LogPolicy(ORIGIN, LOG_SIGNER.address, tuple(key.address for key in WITNESSES), 2)
 IAT = 1_800_000_000  # 2027-01-15T08:00:00Z
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import cbor2
 from vector_documents import MANDATE, decision_body, terms
-from vector_keys import AGENT, IAT, LOG, LOG_SIGNER, ORIGIN, OTHER_LOG, WITNESSES, twin
+from vector_keys import AGENT, IAT, LOG, LOG_SIGNER, ORIGIN, OTHER_LOG, POLICY, WITNESSES, twin
 
 from affiant.kernel import body, receipt, statement
 from affiant.kernel.bundle import Bundle
@@ -55,8 +55,6 @@ _RFC_NODES = {
     "a": [0, 1], "b": [1, 2], "c": [2, 3], "d": [3, 4], "e": [4, 5], "f": [5, 6], "g": [0, 2],
     "h": [2, 4], "i": [4, 6], "j": [6, 7], "k": [0, 4], "l": [4, 7],
 }  # fmt: skip
-
-POLICY = LogPolicy(ORIGIN, LOG_SIGNER.address, tuple(key.address for key in WITNESSES), 2)
 
 
 def tree_root(leaves: list[bytes]) -> bytes:

@@ -22,7 +22,7 @@ from affiant.kernel.encoding import jcs_decode, to_hex
 from affiant.kernel.errors import CallReverted, InputError, MandateRefused
 from affiant.kernel.house import Act
 from affiant.kernel.identity import LedgerKey
-from affiant.kernel.model import Call, Doubt, Input, Model, Proposal, commitment
+from affiant.kernel.model import SALT_LENGTH, Call, Doubt, Input, Model, Proposal, commitment
 from affiant.kernel.ports import Archive, Clock, Draft, Execution, Ledger, Log, Outbox
 from affiant.kernel.statement import Statement
 
@@ -86,7 +86,7 @@ class Runtime:
         """Commit to data, keep it, and swear to it."""
         draft = self.outbox.get(job)
         if draft is None:
-            salt = self.random(32)
+            salt = self.random(SALT_LENGTH)
             subject = commitment(salt, item.data)
             self.archive.put(subject, salt, item.data)
             shape = list(item.shape)
@@ -99,8 +99,8 @@ class Runtime:
         """Hash every input again, as the last thing before the model sees it."""
         for told in observed:
             kept = self.archive.get(told.subject)
-            if kept is None or commitment(*kept) != told.subject:
-                found = "is missing" if kept is None else f"now is {to_hex(commitment(*kept))}"
+            if kept is None or len(kept[0]) != SALT_LENGTH or commitment(*kept) != told.subject:
+                found = "is missing" if kept is None else "is not the same any more"
                 return Doubt("input-altered", f"data sworn as {to_hex(told.subject)} {found}")
         return None
 

@@ -19,7 +19,7 @@ from affiant.kernel.checkpoint import Checkpoint, LogPolicy, open_note
 from affiant.kernel.encoding import sha256
 from affiant.kernel.errors import MalformedError
 from affiant.kernel.identity import PublicKey, public_key_of
-from affiant.kernel.model import commitment
+from affiant.kernel.model import SALT_LENGTH, commitment
 from affiant.kernel.statement import Statement
 
 
@@ -72,9 +72,9 @@ class Evidence:
     def data(self, read: Read) -> bytes | None:
         """Return the disclosed data of an observation if it is what was sworn to."""
         kept = self.bundle.data.get(read.statement.subject) if read.statement else None
-        if kept is None or read.statement is None or commitment(*kept) != read.statement.subject:
+        if kept is None or read.statement is None or len(kept[0]) != SALT_LENGTH:
             return None
-        return kept[1]
+        return kept[1] if commitment(*kept) == read.statement.subject else None
 
     def _read(self, index: int) -> Read:
         given, checks = self.bundle.statements[index], list[Check]()

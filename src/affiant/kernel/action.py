@@ -108,6 +108,8 @@ class BoundAction:
             for name, (bits, length) in _FIELDS.items()
         }
         chain_id = _integer("chainId", value["chainId"])
+        if chain_id >= 1 << 256:
+            raise MalformedError("bad-action", f"chainId {chain_id} is not a uint256")
         return cls(chain_id, from_hex(value["mandate"], 20), Action(**fields))
 
 

@@ -36,8 +36,8 @@ OUTCOME = "affiant/outcome/v1"
 
 SALT_LENGTH = 16
 MAX_LENGTH = 1 << 20
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d*[1-9])?")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d*[1-9])?", re.ASCII)
 
 Check = Callable[[object], object]
 

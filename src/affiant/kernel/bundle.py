@@ -123,7 +123,7 @@ def decode(data: bytes) -> Bundle:
     _CHAIN(value["chain"])
     try:
         policy = value["policy"]
-        return Bundle(
+        bundle = Bundle(
             origin=_text(value["origin"]),
             key=_text(value["key"]),
             signer=from_hex(policy["signer"], 20),
@@ -143,6 +143,9 @@ def decode(data: bytes) -> Bundle:
         raise MalformedError(
             "bad-bundle", f"a field is missing or not as it must be: {error!r}"
         ) from error
+    if bundle.encode() != data:
+        raise MalformedError("bad-bundle", "it holds what a bundle does not keep")
+    return bundle
 
 
 def _text(value: object) -> str:

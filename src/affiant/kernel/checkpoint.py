@@ -36,6 +36,8 @@ class LogPolicy:
             raise MalformedError("bad-origin", f"{self.origin!r} is empty or holds space or plus")
         if list(self.witnesses) != sorted(set(self.witnesses)):
             raise MalformedError("bad-policy", "witnesses are not strictly ascending")
+        if {len(address) for address in (self.signer, *self.witnesses)} != {20}:
+            raise MalformedError("bad-policy", "an address does not have 20 bytes")
         if not 0 <= self.threshold <= len(self.witnesses):
             raise MalformedError("bad-policy", f"threshold {self.threshold} cannot be met")
 
@@ -84,6 +86,11 @@ def open_note(note: str, key: PublicKey) -> Checkpoint:
     Raises:
         MalformedError: `bad-note` or `bad-signature`.
     """
+    if not note.isascii():
+        try:
+            note.encode()
+        except UnicodeEncodeError as error:
+            raise MalformedError("bad-note", "half a surrogate pair is no text") from error
     text, gap, lines = note.partition("\n\n")
     fields = text.split("\n")
     if not gap or len(fields) != 3 or not note.endswith("\n"):
@@ -94,6 +101,8 @@ def open_note(note: str, key: PublicKey) -> Checkpoint:
     if len(root) != 32:
         raise MalformedError("bad-note", f"root has {len(root)} bytes, not 32")
     checkpoint = Checkpoint(origin, int(size), root)
+    if checkpoint.text != f"{text}\n":
+        raise MalformedError("bad-note", "the root is not in the one form of its bytes")
     wanted = note_key_id(origin, key)
     for line in lines[:-1].split("\n")[:64]:
         prefix = f"\u2014 {origin} "

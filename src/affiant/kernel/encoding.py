@@ -36,6 +36,9 @@ __all__ = [
     "word",
 ]
 
+MAX_COSE = 1 << 14
+MAX_DEPTH = 64
+_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _HEX = re.compile(r"0x([0-9a-f]{2})*")
 
 
@@ -92,7 +95,7 @@ def from_b64url(text: object) -> bytes:
 
 
 def cbor_encode(value: Any) -> bytes:
-    """Encode deterministically (RFC 8949 section 4.2.1)."""
+    """Encode deterministically (RFC 8949 section 4.2.1; keys of mixed sign sort as in 4.2.3)."""
     return cbor2.dumps(value, canonical=True)
 
 
@@ -132,6 +135,8 @@ def cose_decode(data: bytes) -> tuple[bytes, Mapping[Any, Any], bytes | None, by
     Raises:
         MalformedError: `not-cose-sign1`, or a rule of the encoding.
     """
+    if len(data) > MAX_COSE:  # cbor2 takes seconds for a number of a few 100 kB
+        raise MalformedError("too-long", f"{len(data)} bytes are more than {MAX_COSE}")
     item = cbor_decode(data)
     parts = getattr(item, "value", None)
     if getattr(item, "tag", None) != 18 or not isinstance(parts, (list, tuple)) or len(parts) != 4:
@@ -153,7 +158,7 @@ def jcs_encode(value: Any) -> bytes:
     """
     try:
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise MalformedError("not-json", f"{error}") from error
 
 
@@ -163,13 +168,34 @@ def jcs_decode(data: bytes) -> Any:
     Raises:
         MalformedError: `not-json`, `duplicate-key` or `not-canonical`.
     """
+    if _depth(data) > MAX_DEPTH:
+        raise MalformedError("not-json", f"more than {MAX_DEPTH} levels of nesting")
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
+        value = json.loads(data.decode(), object_pairs_hook=_unique, parse_int=_number)
     except (ValueError, RecursionError) as error:
         raise MalformedError("not-json", f"{len(data)} bytes: {error}") from error
     if jcs_encode(value) != data:
         raise MalformedError("not-canonical", "the JSON is not in the form of RFC 8785")
     return value
+
+
+def _depth(data: bytes) -> int:
+    """Return how deeply JSON nests, without recursion.
+
+    The interpreter's own limit is no guard: web3 raises it to 100,000, and the process dies.
+    """
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for token in _BRACKET.finditer(data):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _number(digits: str) -> int | float:
+    """Read an integer; above 2^53 it is the double that RFC 8785 writes with these digits."""
+    return int(digits) if len(digits) < 16 or abs(int(digits)) < 1 << 53 else float(digits)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -33,6 +33,11 @@ _HALF_ORDER = {
     ES256K: 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0,
     ES256: 0x7FFFFFFF800000007FFFFFFFFFFFFFFFDE737D56D38BCF4279DCE5617E3192A8,
 }
+_P25519 = 2**255 - 19
+_D25519 = -121665 * pow(121666, -1, _P25519) % _P25519
+# The y of the points of order 1, 2, 4 and 8 (two y for the last).
+_Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER = {0, 1, _P25519 - 1, _Y8, _P25519 - _Y8}
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -54,6 +59,7 @@ class PublicKey:
         if self.alg == ES256K:
             return address_of(coincurve.PublicKey(self.raw))
         if self.alg == EDDSA:
+            _require_ed25519(self.raw)
             return sha256(cbor_encode({1: 1, -1: 6, -2: self.raw}))
         numbers = _p256(self.raw).public_numbers()
         x, y = (number.to_bytes(32, "big") for number in (numbers.x, numbers.y))
@@ -193,6 +199,8 @@ def recover(digest: bytes, signature: bytes) -> bytes:
         raise MalformedError("wrong-length", f"signature has {len(signature)} bytes, not 65")
     if int.from_bytes(signature[32:64], "big") > _HALF_ORDER[ES256K]:
         raise MalformedError("high-s", f"signature 0x{signature.hex()} has s in the upper half")
+    if signature[64] not in (27, 28):
+        raise MalformedError("bad-signature", f"v is {signature[64]}, not 27 or 28")
     try:
         plain = signature[:64] + bytes([signature[64] - 27])
         key = coincurve.PublicKey.from_signature_and_message(plain, digest, hasher=None)
@@ -214,6 +222,20 @@ def recovery_v(public: PublicKey, digest: bytes, signature: bytes) -> int:
         except MalformedError:
             continue
     raise MalformedError("bad-signature", f"0x{signature.hex()} is not by {public.did}")
+
+
+def _require_ed25519(raw: bytes) -> None:
+    """Refuse what is no point, and the points of small order: they bind nobody to a message.
+
+    Raises:
+        ValueError: no usable key.
+    """
+    y = int.from_bytes(raw, "little") & ((1 << 255) - 1)
+    u, v = y * y - 1, _D25519 * y * y + 1
+    if y >= _P25519 or pow(u * v, (_P25519 - 1) // 2, _P25519) == _P25519 - 1:
+        raise ValueError("not a point of Ed25519")
+    if y in _SMALL_ORDER:
+        raise ValueError("a point of small order")
 
 
 def _p256(raw: bytes) -> ec.EllipticCurvePublicKey:

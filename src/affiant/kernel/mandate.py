@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from affiant.kernel.action import ANYONE, Action
-from affiant.kernel.encoding import from_hex, to_hex
+from affiant.kernel.encoding import from_hex, jcs_encode, to_hex
 from affiant.kernel.errors import InputError, MalformedError, MandateRefused
 
 NATIVE = 255
@@ -116,7 +116,7 @@ class Terms:
             MalformedError: `bad-terms`, or a rule of the encoding.
         """
         try:
-            return cls(
+            terms = cls(
                 principal=from_hex(value["principal"], 20),
                 agent=from_hex(value["agent"], 20),
                 anchor=from_hex(value["anchor"], 20),
@@ -131,6 +131,9 @@ class Terms:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedError("bad-terms", f"no terms: {error!r}") from error
+        if jcs_encode(terms.to_json()) != jcs_encode(value):
+            raise MalformedError("bad-terms", "the terms are not in their one form")
+        return terms
 
     def check_usable(self) -> None:
         """Refuse terms that the contract would take but that cannot mean what they say.
@@ -138,6 +141,12 @@ class Terms:
         Raises:
             InputError: a rule without its bucket, or with a cap that its bucket never lets out.
         """
+        if self.extensions:
+            raise InputError("the terms have extensions", "Leave them out: version 1 knows none")
+        for number, bucket in enumerate(self.buckets):
+            if bucket.window < 1 or bucket.limit < 2:  # one half is the capacity
+                told = f"bucket {number} has limit {bucket.limit}, window {bucket.window} s"
+                raise InputError(told, "Give it a limit of 2 or more and a window of a second")
         for rule in self.rules:
             if rule.bucket >= len(self.buckets):
                 raise InputError(f"a rule names bucket {rule.bucket}", "Add that bucket")
@@ -226,11 +235,13 @@ def _check_live(terms: Terms, state: State, action: Action, now: int, iat: int) 
     if action.deadline > iat + terms.longest_life:
         life = action.deadline - iat
         raise MandateRefused("LivesTooLong", f"{life} s is above {terms.longest_life} s")
-    if action.target in (terms.anchor, ANYONE):
+    if action.target == terms.anchor:
         raise MandateRefused("ForbiddenTarget", f"0x{action.target.hex()} is never a target")
 
 
 def _rule_for(terms: Terms, action: Action) -> Rule:
+    if action.target == ANYONE:
+        raise MandateRefused("NoCode", "there is no contract at the zero address")
     selector = action.data[:4]
     for rule in terms.rules:
         if rule.target == action.target and rule.selector == selector and len(selector) == 4:

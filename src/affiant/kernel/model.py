@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from affiant.kernel.encoding import jcs_decode, jcs_encode, sha256
+from affiant.kernel.errors import MalformedError
+
+SALT_LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -93,5 +96,10 @@ def commitment(salt: bytes, data: bytes) -> bytes:
     """Return an observation's subject: SHA-256(salt || data), with a salt of 32 bytes.
 
     The salt keeps small or guessable data from being found by trying.
+
+    Raises:
+        MalformedError: `wrong-length`.
     """
+    if len(salt) != SALT_LENGTH:  # a free boundary would let one commitment open to two data
+        raise MalformedError("wrong-length", f"salt has {len(salt)} bytes, not {SALT_LENGTH}")
     return sha256(salt + data)

@@ -99,8 +99,10 @@ def split_transparent(data: bytes) -> tuple[bytes, list[bytes]]:
     """
     protected, unprotected, said, signature = cose_decode(data)
     receipts = unprotected.get(RECEIPTS)
-    if not isinstance(receipts, (list, tuple)):
+    if not isinstance(receipts, (list, tuple)) or not receipts:
         raise MalformedError("bad-receipt", "no receipts at label 394")
+    if not all(isinstance(item, bytes) for item in receipts):
+        raise MalformedError("bad-receipt", "label 394 holds something that is no byte string")
     entry = cose_encode(protected, {}, said, signature)
     if transparent(entry, receipts) != data:
         raise MalformedError("bad-receipt", "the Transparent Statement is not in its one form")

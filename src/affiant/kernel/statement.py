@@ -24,6 +24,7 @@ from affiant.kernel.identity import PublicKey, Signer, public_key_of
 
 CONTENT_TYPE = 42  # CoAP content format of application/octet-stream
 PAYLOAD_LENGTH = 96
+MAX_LENGTH = 1024
 # An `iat` from 1970-01-01T18:12:16Z on takes four bytes, so a header is a prefix plus four bytes.
 IAT_RANGE = range(0x10000, 0x100000000)
 
@@ -89,6 +90,8 @@ def decode(entry: bytes) -> SignedStatement:
     Raises:
         MalformedError: with the rule that was broken as `reason`.
     """
+    if len(entry) > MAX_LENGTH:
+        raise MalformedError("too-long", f"{len(entry)} bytes are more than {MAX_LENGTH}")
     protected, unprotected, said, signature = cose_decode(entry)
     if unprotected:
         raise MalformedError("unprotected-header", "the unprotected map must be empty in an entry")

@@ -14,6 +14,7 @@ from affiant.kernel.action import BoundAction
 from affiant.kernel.body import Body, Kind
 from affiant.kernel.encoding import from_hex, sha256, word
 from affiant.kernel.errors import RegistrationRefused
+from affiant.kernel.identity import ES256K
 from affiant.kernel.statement import Statement
 from affiant.log.storage import Row, Storage
 
@@ -53,6 +54,10 @@ class Registration:
         if statement.kind in (bodies.POLICY, bodies.KEY) and statement.issuer.kid != self._signer:
             told = f"{statement.kind} by {statement.issuer.did}"
             raise _refusal("issuer-not-allowed", told, "Only the log itself signs this kind")
+        agents = (bodies.DECISION, bodies.REFUSAL, bodies.OUTCOME)
+        if statement.kind in agents and statement.issuer.alg != ES256K:
+            told = f"{statement.kind} by {statement.issuer.did}, which is no ledger key"
+            raise _refusal("issuer-not-allowed", told, "Sign it with the agent's ledger key")
         if statement.kind == bodies.DECISION:
             return self._decision(statement, body, now)
         if statement.kind == bodies.REFUSAL:
