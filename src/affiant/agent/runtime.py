@@ -22,6 +22,7 @@ from affiant.kernel.encoding import jcs_decode, to_hex
 from affiant.kernel.errors import CallReverted, InputError, MandateRefused
 from affiant.kernel.house import Act
 from affiant.kernel.identity import LedgerKey
+from affiant.kernel.mandate import State
 from affiant.kernel.model import SALT_LENGTH, Call, Doubt, Input, Model, Proposal, commitment
 from affiant.kernel.ports import Archive, Clock, Draft, Execution, Ledger, Log, Outbox
 from affiant.kernel.statement import Statement
@@ -148,22 +149,21 @@ class Runtime:
             content |= {"action": None, "rule": answer.rule}
             subject = observed[0].subject if observed else model.digest
             return self._swear(job, bodies.REFUSAL, subject, content, observed)
-        now, terms = self.clock.now(), self.ledger.terms(mandate)
-        bound = self._bind(mandate, model, answer, now + terms.longest_life)
+        now, terms, state = self.clock.now(), self.ledger.terms(mandate), self.ledger.state(mandate)
+        action = self._action(model, answer.call, state, now + terms.longest_life)
+        bound = BoundAction(self.ledger.chain_id, mandate, action)
         content["action"] = bound.to_json()
         try:
             if self.careful:
-                state = self.ledger.state(mandate)
-                rules.check(terms, state, bound.action, now=now)
+                rules.check(terms, state, action, now=now)
         except MandateRefused as error:
             content |= {"rule": error.rule, "reason": error.message}
             return self._swear(job, bodies.REFUSAL, bound.digest, content, observed, now)
         content |= {"confidence": answer.confidence, "seed": answer.seed}
         return self._swear(job, bodies.DECISION, bound.digest, content, observed, now)
 
-    def _bind(self, mandate: bytes, model: Model, answer: Proposal, deadline: int) -> BoundAction:
-        state, call = self.ledger.state(mandate), answer.call
-        action = Action(
+    def _action(self, model: Model, call: Call, state: State, deadline: int) -> Action:
+        return Action(
             epoch=state.epoch,
             nonce=state.nonce,
             model=model.digest,
@@ -174,7 +174,6 @@ class Runtime:
             relayer=ANYONE,
             salt=self.random(32),
         )
-        return BoundAction(self.ledger.chain_id, mandate, action)
 
     def _already_executed(self, bound: BoundAction, decided: Statement) -> Execution | None:
         done = self.ledger.executions(bound.mandate, decided.leaf)

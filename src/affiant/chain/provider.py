@@ -41,7 +41,12 @@ class AllowListedProvider(HTTPProvider):
     """An HTTP provider that refuses every method outside the list."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, request_kwargs={"timeout": 20})
+        super().__init__(
+            url,
+            request_kwargs={"timeout": 20},
+            cache_allowed_requests=True,
+            cacheable_requests={RPCEndpoint("eth_chainId")},  # web3 asks it before every call
+        )
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """Forward an allowed method.

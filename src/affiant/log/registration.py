@@ -20,6 +20,8 @@ from affiant.log.storage import Row, Storage
 
 CLOCK_DRIFT = 60
 """Seconds by which an issuer's clock may run ahead of the log's."""
+AGENT_KINDS = (bodies.DECISION, bodies.REFUSAL, bodies.OUTCOME)
+"""Kinds that only ledger keys sign, because only those can be a mandate's agent."""
 
 
 class Registration:
@@ -54,8 +56,7 @@ class Registration:
         if statement.kind in (bodies.POLICY, bodies.KEY) and statement.issuer.kid != self._signer:
             told = f"{statement.kind} by {statement.issuer.did}"
             raise _refusal("issuer-not-allowed", told, "Only the log itself signs this kind")
-        agents = (bodies.DECISION, bodies.REFUSAL, bodies.OUTCOME)
-        if statement.kind in agents and statement.issuer.alg != ES256K:
+        if statement.kind in AGENT_KINDS and statement.issuer.alg != ES256K:
             told = f"{statement.kind} by {statement.issuer.did}, which is no ledger key"
             raise _refusal("issuer-not-allowed", told, "Sign it with the agent's ledger key")
         if statement.kind == bodies.DECISION:

@@ -15,7 +15,7 @@ from affiant.kernel.errors import IntegrityError, SetupError
 from affiant.kernel.identity import Ed25519Key, LedgerKey
 from affiant.kernel.ports import Clock, Head
 from affiant.log.reader import LogReader
-from affiant.log.registration import Registration
+from affiant.log.registration import AGENT_KINDS, Registration
 from affiant.log.storage import Row, Storage
 
 
@@ -139,13 +139,15 @@ class Sequencer(LogReader):
         if self._storage.size():
             return
         policy, now = self._policy, self._clock.now()
+        log_only = dict.fromkeys((bodies.POLICY, bodies.KEY), "log")
+        ledger_keys = dict.fromkeys(AGENT_KINDS, "a ledger key (ES256K)")
         content = {
             "origin": policy.origin,
             "signer": to_hex(policy.signer),
             "witnesses": [to_hex(witness) for witness in policy.witnesses],
             "threshold": policy.threshold,
             "kinds": sorted(self._kinds),
-            "issuers": {bodies.POLICY: "log", bodies.KEY: "log", "*": "anyone"},
+            "issuers": {**log_only, **ledger_keys, "*": "anyone"},
             "custody": {"*": "keep"},
             "retention": "for ever",
         }
