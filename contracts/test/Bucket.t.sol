@@ -86,4 +86,11 @@ contract BucketTest is Cheats {
         vm.expectRevert(abi.encodeWithSelector(LeakyBucket.AboveLimit.selector, uint8(7), amount, room));
         _bucket.pour(type(uint96).max, type(uint32).max, amount);
     }
+
+    /// @notice An amount that times the window is a multiple of 2^256 is refused.
+    function test_amountTimesWindowWraps() public {
+        vm.warp(1_790_000_000);
+        vm.expectRevert(abi.encodeWithSelector(LeakyBucket.AboveLimit.selector, uint8(7), 1 << 246, 500));
+        _bucket.pour(1_000, 1 << 10, 1 << 246);
+    }
 }

@@ -10,12 +10,6 @@ interface Vm {
         uint256 privateKey;
     }
 
-    struct Log {
-        bytes32[] topics;
-        bytes data;
-        address emitter;
-    }
-
     struct Gas {
         uint64 gasLimit;
         uint64 gasTotalUsed;
@@ -28,15 +22,12 @@ interface Vm {
     function chainId(uint256 id) external;
     function createWallet(uint256 privateKey) external returns (Wallet memory);
     function deal(address account, uint256 value) external;
-    function expectCall(address target, bytes calldata data) external;
+    function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
     function expectEmit(address emitter) external;
     function expectRevert(bytes calldata reason) external;
     function getBlockTimestamp() external view returns (uint256);
-    function getRecordedLogs() external returns (Log[] memory);
     function lastCallGas() external view returns (Gas memory);
-    function load(address account, bytes32 slot) external view returns (bytes32);
     function prank(address sender) external;
-    function recordLogs() external;
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function warp(uint256 time) external;
 }

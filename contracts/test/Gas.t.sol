@@ -7,15 +7,15 @@ import {Oath, SeatRef} from "../src/core/Oath.sol";
 import {Rule, Terms} from "../src/core/Terms.sol";
 import {House} from "./House.sol";
 
-contract GasTest is House {
+abstract contract GasTests is House {
     /// @notice A transfer under two rules, proven by 6 levels, costs at most 82,000 gas as a whole transaction.
     function test_sixLevels() public {
-        assertEq(_transferGas(6), 82_000, "gas");
+        assertAtMost(_transferGas(6), 82_000, "gas");
     }
 
     /// @notice A transfer under two rules, proven by 20 levels, costs at most 95,000 gas as a whole transaction.
     function test_twentyLevels() public {
-        assertEq(_transferGas(20), 95_000, "gas");
+        assertAtMost(_transferGas(20), 95_000, "gas");
     }
 
     /// @dev The second of two transfers to a funded account: no slot is written for the first time.

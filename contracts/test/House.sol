@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+
 import {Action} from "../src/core/Action.sol";
 import {Bucket} from "../src/core/Bucket.sol";
 import {LogAnchor} from "../src/core/LogAnchor.sol";
@@ -36,9 +38,12 @@ abstract contract House is Cheats {
     function setUp() public virtual {
         vm.warp(1_790_000_000);
         agent = vm.createWallet(AGENT_KEY);
-        anchor = new LogAnchor();
-        factory = new MandateFactory();
-        token = new SettlementToken("Euro", "EUR", address(this));
+        // By name, as `new` would compile them a second time, in the thread of the largest test (see contracts/solc).
+        anchor = LogAnchor(vm.deployCode("LogAnchor.sol:LogAnchor", ""));
+        factory = MandateFactory(vm.deployCode("MandateFactory.sol:MandateFactory", ""));
+        token = SettlementToken(
+            vm.deployCode("SettlementToken.sol:SettlementToken", abi.encode("Euro", "EUR", address(this)))
+        );
         probe = new Probe();
         log = keeper("log.example/1", 2);
         mandate = create(terms());
@@ -56,8 +61,8 @@ abstract contract House is Cheats {
         return Mandate(payable(factory.create(t, bytes32(agent.publicKeyX), bytes32(agent.publicKeyY), 0)));
     }
 
-    // Rules: 0 `look`, metered by its argument; 1 `transfer` to two suppliers; 2 `approve`, counted; 3 `mint` on the
-    // probe's behalf would be `fail`; 4 native value to the probe.
+    // Rules: 0 `fail`, metered by its argument; 1 `transfer` to two suppliers; 2 `approve`, counted in the second bucket;
+    // 3 `look`, metered by native value.
     function terms() internal returns (Terms memory t) {
         t.principal = principal;
         t.agent = agent.addr;
@@ -94,9 +99,16 @@ abstract contract House is Cheats {
     }
 
     function call(address target, uint256 value, bytes memory data) internal view returns (Action memory) {
-        (, uint32 epoch, uint256 nonce) = mandate.state();
         return Action(
-            epoch, nonce, MODEL, target, value, data, uint64(vm.getBlockTimestamp() + 1 hours), address(0), keccak256("salt")
+            0,
+            nonce(),
+            MODEL,
+            target,
+            value,
+            data,
+            uint64(vm.getBlockTimestamp() + 1 hours),
+            address(0),
+            keccak256("salt")
         );
     }
 
@@ -175,13 +187,27 @@ abstract contract House is Cheats {
         return logged(log, a, sworn(a));
     }
 
-    function execute(Action memory a) internal {
-        Oath memory oath = oathFor(a);
+    function execute(Action memory a) internal returns (Oath memory oath) {
+        oath = oathFor(a);
         mandate.execute(a, oath);
+    }
+
+    /// @dev The action is refused although it is sworn, logged and anchored.
+    function refuses(Action memory a, bytes memory reason) internal {
+        refuses(a, oathFor(a), reason);
     }
 
     function refuses(Action memory a, Oath memory oath, bytes memory reason) internal {
         vm.expectRevert(reason);
         mandate.execute(a, oath);
+    }
+
+    /// @dev A mandate that no factory has checked.
+    function rawClone(Terms memory t) internal returns (Mandate) {
+        return Mandate(payable(Clones.cloneWithImmutableArgs(factory.implementation(), abi.encode(t))));
+    }
+
+    function nonce() internal view returns (uint256 current) {
+        (,, current) = mandate.state();
     }
 }

@@ -79,8 +79,9 @@ contract LogAnchorTest is Cheats {
         Seat memory seat = Seat(1, 0, 13, 1_790_000_000, n.root);
         seat.start = uint64(Tree.seatStart(5, 13));
         seat.root = Tree.root(_log.leaves(), seat.start, 13);
+        bytes32 id = _log.id();
         vm.expectEmit(address(_anchor));
-        emit LogAnchor.Anchored(_log.id(), 13, n.root, seat);
+        emit LogAnchor.Anchored(id, 13, n.root, seat);
         _submit(n);
         bytes32 head = keccak256(abi.encode(Head(2, 13, Tree.peaks(_log.leaves(), 13))));
         assertEq(_anchor.headOf(_log.id()), head, "head");
@@ -189,7 +190,8 @@ contract LogAnchorTest is Cheats {
         bytes32 left = sha256(abi.encodePacked(hex"01", n.head.peaks[0], Tree.root(leaves, 4, 8)));
         bytes32 root = sha256(abi.encodePacked(hex"01", left, Tree.root(leaves, 8, 13)));
         n.signatures = _log.quorum(n.newSize, root);
-        _refuses(n, 
+        _refuses(
+            n,
             abi.encodeWithSelector(
                 LogAnchor.WrongHead.selector, _log.id(), keccak256(abi.encode(n.head)), _anchor.headOf(_log.id())
             )
@@ -201,8 +203,8 @@ contract LogAnchorTest is Cheats {
         Next memory n = _next();
         n.head = Head(0, 0, new bytes32[](0));
         n.nodes = Tree.aligned(_log.leaves(), 0, 13);
-        _refuses(n, 
-            abi.encodeWithSelector(LogAnchor.WrongHead.selector, _log.id(), bytes32(0), _anchor.headOf(_log.id()))
+        _refuses(
+            n, abi.encodeWithSelector(LogAnchor.WrongHead.selector, _log.id(), bytes32(0), _anchor.headOf(_log.id()))
         );
     }
 
@@ -213,15 +215,13 @@ contract LogAnchorTest is Cheats {
         other.fill(13);
         n.policy = other.policy();
         n.signatures = other.quorum(13, n.root);
-        bytes memory reason = abi.encodeWithSelector(
-            LogAnchor.WrongHead.selector, other.id(), keccak256(abi.encode(n.head)), bytes32(0)
-        );
+        bytes memory reason =
+            abi.encodeWithSelector(LogAnchor.WrongHead.selector, other.id(), keccak256(abi.encode(n.head)), bytes32(0));
         _refuses(n, reason);
         n.head = Head(7, 0, new bytes32[](0));
         n.nodes = Tree.aligned(_log.leaves(), 0, 13);
-        reason = abi.encodeWithSelector(
-            LogAnchor.WrongHead.selector, other.id(), keccak256(abi.encode(n.head)), bytes32(0)
-        );
+        reason =
+            abi.encodeWithSelector(LogAnchor.WrongHead.selector, other.id(), keccak256(abi.encode(n.head)), bytes32(0));
         _refuses(n, reason);
     }
 
@@ -272,15 +272,14 @@ contract LogAnchorTest is Cheats {
         Next memory n = _next();
         bytes32 digest = _log.digestOf(n.newSize, n.root);
         n.signatures[0] = _log.signed(STRANGER_KEY, digest);
-        _refuses(n, 
+        _refuses(
+            n,
             abi.encodeWithSelector(
                 Checkpoint.WrongLogSigner.selector, vm.createWallet(STRANGER_KEY).addr, n.policy.signer
             )
         );
         n.signatures[0] = n.signatures[1];
-        _refuses(n, 
-            abi.encodeWithSelector(Checkpoint.WrongLogSigner.selector, n.policy.witnesses[0], n.policy.signer)
-        );
+        _refuses(n, abi.encodeWithSelector(Checkpoint.WrongLogSigner.selector, n.policy.witnesses[0], n.policy.signer));
     }
 
     /// @notice Fewer witnesses than the threshold are refused; more are welcome.
@@ -321,10 +320,9 @@ contract LogAnchorTest is Cheats {
         Next memory n = _next();
         n.policy.witnesses[1] = n.policy.witnesses[0];
         _first(n);
-        _refuses(n, 
-            abi.encodeWithSelector(
-                Checkpoint.PolicyOutOfOrder.selector, n.policy.witnesses[0], n.policy.witnesses[0]
-            )
+        _refuses(
+            n,
+            abi.encodeWithSelector(Checkpoint.PolicyOutOfOrder.selector, n.policy.witnesses[0], n.policy.witnesses[0])
         );
     }
 
@@ -332,10 +330,9 @@ contract LogAnchorTest is Cheats {
     function test_witnessOrder() public {
         Next memory n = _next();
         (n.signatures[1], n.signatures[2]) = (n.signatures[2], n.signatures[1]);
-        _refuses(n, 
-            abi.encodeWithSelector(
-                Checkpoint.WitnessOutOfOrder.selector, n.policy.witnesses[1], n.policy.witnesses[0]
-            )
+        _refuses(
+            n,
+            abi.encodeWithSelector(Checkpoint.WitnessOutOfOrder.selector, n.policy.witnesses[1], n.policy.witnesses[0])
         );
     }
 
@@ -389,10 +386,9 @@ contract LogAnchorTest is Cheats {
             (bytes32 r, bytes32 s, uint8 v) = _split(good);
             bytes32 twin = bytes32(ORDER - uint256(s));
             n.signatures[i] = abi.encodePacked(r, twin, v == 27 ? uint8(28) : uint8(27));
-            _refuses(n, 
-                abi.encodeWithSelector(
-                    Checkpoint.BadSignature.selector, i, ECDSA.RecoverError.InvalidSignatureS, twin
-                )
+            _refuses(
+                n,
+                abi.encodeWithSelector(Checkpoint.BadSignature.selector, i, ECDSA.RecoverError.InvalidSignatureS, twin)
             );
             n.signatures[i] = good;
         }
@@ -404,13 +400,13 @@ contract LogAnchorTest is Cheats {
         n.policy.signer = address(0);
         _first(n);
         n.signatures[0] = new bytes(65);
-        _refuses(n, 
-            abi.encodeWithSelector(
-                Checkpoint.BadSignature.selector, 0, ECDSA.RecoverError.InvalidSignature, bytes32(0)
-            )
+        _refuses(
+            n,
+            abi.encodeWithSelector(Checkpoint.BadSignature.selector, 0, ECDSA.RecoverError.InvalidSignature, bytes32(0))
         );
         n.signatures[0] = new bytes(64);
-        _refuses(n, 
+        _refuses(
+            n,
             abi.encodeWithSelector(
                 Checkpoint.BadSignature.selector, 0, ECDSA.RecoverError.InvalidSignatureLength, bytes32(uint256(64))
             )
@@ -436,8 +432,9 @@ contract LogAnchorTest is Cheats {
         bytes[] memory evidence = _log.quorum(5, other);
         Seat memory seat = _log.seat();
         bytes32 id = _log.id();
+        bytes32 held = _log.rootAt(5);
         vm.expectEmit(address(_anchor));
-        emit LogAnchor.Frozen(id, 5, _log.rootAt(5), other);
+        emit LogAnchor.Frozen(id, 5, held, other);
         _freezes(n, other, evidence, "");
         assertTrue(_anchor.frozen(id), "frozen");
         assertEq(_anchor.headOf(id), keccak256("affiant/frozen-log"), "head");
@@ -460,7 +457,9 @@ contract LogAnchorTest is Cheats {
         bytes32 other = keccak256("other root");
         bytes[] memory evidence = _log.quorum(6, other);
         address recovered = ECDSA.recover(_log.digestOf(5, other), evidence[0]);
-        _freezes(n, other, evidence, abi.encodeWithSelector(Checkpoint.WrongLogSigner.selector, recovered, n.policy.signer));
+        _freezes(
+            n, other, evidence, abi.encodeWithSelector(Checkpoint.WrongLogSigner.selector, recovered, n.policy.signer)
+        );
         bytes[] memory lonely = new bytes[](1);
         lonely[0] = _log.quorum(5, other)[0];
         _freezes(n, other, lonely, abi.encodeWithSelector(Checkpoint.TooFewSignatures.selector, 1, 3));
@@ -473,7 +472,10 @@ contract LogAnchorTest is Cheats {
         bytes[] memory evidence = _log.quorum(5, other);
         bytes32 held = _anchor.headOf(_log.id());
         n.head.count = 2;
-        _freezes(n, other, evidence, 
+        _freezes(
+            n,
+            other,
+            evidence,
             abi.encodeWithSelector(LogAnchor.WrongHead.selector, _log.id(), keccak256(abi.encode(n.head)), held)
         );
         LogKeeper fresh = _keeper(1);

@@ -114,9 +114,8 @@ contract LogKeeper is Cheats {
         bytes32 domain = keccak256(
             abi.encode(keccak256("EIP712Domain(string name,string version)"), keccak256("Affiant Log"), keccak256("1"))
         );
-        bytes32 structHash = keccak256(
-            abi.encode(keccak256("Checkpoint(bytes32 logId,uint64 size,bytes32 root)"), id(), size_, root)
-        );
+        bytes32 structHash =
+            keccak256(abi.encode(keccak256("Checkpoint(bytes32 logId,uint64 size,bytes32 root)"), id(), size_, root));
         return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
@@ -128,7 +127,9 @@ contract LogKeeper is Cheats {
     function byAddress(uint256[] memory keys) private returns (uint256[] memory) {
         for (uint256 i; i < keys.length; ++i) {
             for (uint256 j = i + 1; j < keys.length; ++j) {
-                if (vm.createWallet(keys[j]).addr < vm.createWallet(keys[i]).addr) (keys[i], keys[j]) = (keys[j], keys[i]);
+                if (vm.createWallet(keys[j]).addr < vm.createWallet(keys[i]).addr) {
+                    (keys[i], keys[j]) = (keys[j], keys[i]);
+                }
             }
         }
         return keys;

@@ -51,11 +51,7 @@ contract OneSignatureWallet {
     /// @param value native value to send
     /// @param data calldata
     /// @return the digest
-    function digest(uint256 nonce_, address target, uint256 value, bytes calldata data)
-        public
-        view
-        returns (bytes32)
-    {
+    function digest(uint256 nonce_, address target, uint256 value, bytes calldata data) public view returns (bytes32) {
         bytes32 domain = keccak256(
             abi.encode(DOMAIN_TYPE, keccak256("One Signature Wallet"), keccak256("1"), block.chainid, address(this))
         );

@@ -32,6 +32,15 @@ contract Probe {
         return 42;
     }
 
+    /// @notice Calls a mandate several times in one transaction, and sees nothing being executed in between.
+    function carry(address mandate, bytes[] calldata calls) external {
+        for (uint256 i; i < calls.length; ++i) {
+            (bool success,) = mandate.call(calls[i]);
+            (bytes32 model_, bytes32 statement_) = Mandate(payable(mandate)).executing();
+            if (!success || model_ != 0 || statement_ != 0) revert Deliberate(i);
+        }
+    }
+
     /// @notice Fails.
     function fail(uint256 code) external pure {
         revert Deliberate(code);

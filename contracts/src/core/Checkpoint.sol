@@ -35,9 +35,7 @@ library Checkpoint {
     bytes32 private constant TYPE = keccak256("Checkpoint(bytes32 logId,uint64 size,bytes32 root)");
     /// @dev Name and version only: one signature serves every chain and every anchor.
     bytes32 private constant DOMAIN = keccak256(
-        abi.encode(
-            keccak256("EIP712Domain(string name,string version)"), keccak256("Affiant Log"), keccak256("1")
-        )
+        abi.encode(keccak256("EIP712Domain(string name,string version)"), keccak256("Affiant Log"), keccak256("1"))
     );
 
     /// @dev keccak256(abi.encode(originHash, signer, witnesses, threshold))

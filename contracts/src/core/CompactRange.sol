@@ -19,33 +19,32 @@ library CompactRange {
         view
         returns (bytes32[] memory grown)
     {
-        // Sizes are below 2^63, so there are never more than 63 peaks.
+        // Sizes are below 2^63: never more than 63 peaks, and no sum or product below overflows.
         grown = new bytes32[](64);
         uint256 count = peaks.length;
-        for (uint256 i; i < count; ++i) {
-            grown[i] = peaks[i];
+        assembly ("memory-safe") {
+            // A head that the chain holds has at most 63 peaks, so they fit.
+            calldatacopy(add(grown, 0x20), peaks.offset, shl(5, count))
         }
 
         uint256 position = size;
         uint256 used;
-        while (position < newSize) {
-            if (used == nodes.length) revert TooFewNodes(nodes.length, uint64(position), newSize);
-            bytes32 hash = nodes[used];
-            ++used;
+        unchecked {
+            while (position < newSize) {
+                if (used == nodes.length) revert TooFewNodes(nodes.length, uint64(position), newSize);
+                bytes32 hash = nodes[used++];
 
-            uint256 width = 1;
-            while (position & width == 0 && position + 2 * width <= newSize) width *= 2;
+                uint256 width = 1;
+                while (position & width == 0 && position + 2 * width <= newSize) width *= 2;
 
-            // Merging is a carry: every peak as wide as the new subtree is its left sibling.
-            uint256 end = position + width;
-            while (position & width != 0) {
-                --count;
-                hash = Rfc9162.node(grown[count], hash);
-                width *= 2;
+                // Merging is a carry: every peak as wide as the new subtree is its left sibling.
+                uint256 end = position + width;
+                for (; position & width != 0; width *= 2) {
+                    hash = Rfc9162.node(grown[--count], hash);
+                }
+                grown[count++] = hash;
+                position = end;
             }
-            grown[count] = hash;
-            ++count;
-            position = end;
         }
         if (used != nodes.length) revert TooManyNodes(nodes.length, used);
 
@@ -62,20 +61,21 @@ library CompactRange {
         view
         returns (bytes32 root, bytes32 recent, uint64 start)
     {
-        uint256 i = peaks.length - 1;
-        root = peaks[i];
-        // The first leaf of a peak is the size without the bits of that peak and of those on its right.
-        uint64 first = size & (size - 1);
-        recent = root;
-        start = first;
-        while (i != 0) {
-            --i;
-            root = Rfc9162.node(peaks[i], root);
-            bool needed = first > from;
-            first &= first - 1;
-            if (needed) {
-                recent = root;
-                start = first;
+        unchecked {
+            uint256 i = peaks.length - 1;
+            root = peaks[i];
+            // The first leaf of a peak is the size without the bits of that peak and of those on its right.
+            uint64 first = size & (size - 1);
+            recent = root;
+            start = first;
+            while (i != 0) {
+                root = Rfc9162.node(peaks[--i], root);
+                bool needed = first > from;
+                first &= first - 1;
+                if (needed) {
+                    recent = root;
+                    start = first;
+                }
             }
         }
     }
@@ -84,9 +84,6 @@ library CompactRange {
     function rootOf(bytes32[] calldata peaks) internal view returns (bytes32 root) {
         uint256 i = peaks.length - 1;
         root = peaks[i];
-        while (i != 0) {
-            --i;
-            root = Rfc9162.node(peaks[i], root);
-        }
+        while (i != 0) root = Rfc9162.node(peaks[--i], root);
     }
 }

@@ -28,7 +28,13 @@ library Header {
         bytes memory issuer = bytes(didKey(x, y));
         if (issuer.length != 57) revert WrongIssuerLength(issuer.length);
         return abi.encodePacked(
-            hex"a401382e03182a0454", addressOf(x, y), hex"0fa3017839", issuer, hex"0273", "affiant/decision/v1", hex"061a"
+            hex"a401382e03182a0454",
+            addressOf(x, y),
+            hex"0fa3017839",
+            issuer,
+            hex"0273",
+            "affiant/decision/v1",
+            hex"061a"
         );
     }
 

@@ -132,11 +132,7 @@ contract Mandate {
     /// @param action what to do
     /// @param oath proof that the agent swore to it and that the oath is in the log
     /// @return returned what the target returned
-    function execute(Action calldata action, Oath calldata oath)
-        external
-        onlyClone
-        returns (bytes memory returned)
-    {
+    function execute(Action calldata action, Oath calldata oath) external onlyClone returns (bytes memory returned) {
         if (_statement != 0) revert AlreadyExecuting(_statement);
         Place granted = TermsCode.load();
         State memory current = _state;
@@ -256,10 +252,8 @@ contract Mandate {
         uint256 length = rules.word(0);
         for (uint256 i; i < length; ++i) {
             Place rule = items.follow(i);
-            if (
-                rule.account(TermsCode.TARGET) == target
-                    && bytes4(bytes32(rule.word(TermsCode.SELECTOR))) == selector
-            ) return rule;
+            bytes4 allowed = bytes4(bytes32(rule.word(TermsCode.SELECTOR)));
+            if (rule.account(TermsCode.TARGET) == target && allowed == selector) return rule;
         }
         revert NoRule(target, selector);
     }
@@ -323,9 +317,8 @@ contract Mandate {
     function _requireSworn(Place granted, bytes32 subject, Oath calldata oath) private view returns (bytes32 leaf) {
         if (uint256(oath.s) > HALF_ORDER) revert HighS(oath.s);
         bytes32 digest;
-        (digest, leaf) = Statement.rebuild(
-            granted.follow(TermsCode.HEADER).toBytes(), oath.iat, subject, oath.body, oath.r, oath.s
-        );
+        (digest, leaf) =
+            Statement.rebuild(granted.follow(TermsCode.HEADER).toBytes(), oath.iat, subject, oath.body, oath.r, oath.s);
         address agent = granted.account(TermsCode.AGENT);
         address recovered = ecrecover(digest, oath.v, oath.r, oath.s);
         // An invalid signature recovers 0, which must never count as an agent.

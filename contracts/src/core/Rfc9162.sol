@@ -23,7 +23,11 @@ library Rfc9162 {
     /// section 2.1.3.2). `index` must be below `size`. A node that is last in its row and has no sibling is carried
     /// up as it is and takes nothing from the path; every other node takes one hash. So the length is exact.
     /// Assembly: it halves the cost of a level, and an action proves up to 30 of them.
-    function root(bytes32 leaf, uint64 index, uint64 size, bytes32[] calldata path) internal view returns (bytes32 hash) {
+    function root(bytes32 leaf, uint64 index, uint64 size, bytes32[] calldata path)
+        internal
+        view
+        returns (bytes32 hash)
+    {
         bool exact;
         assembly ("memory-safe") {
             // Beyond the free-memory pointer: the prefix byte at the end of one word, the left and the right child.

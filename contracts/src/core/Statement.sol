@@ -20,7 +20,17 @@ library Statement {
     {
         uint256 length = header.length + 4;
         bytes memory buffer = abi.encodePacked(
-            hex"846a5369676e61747572653158", uint8(length), header, iat, hex"405860", DECISION, subject, body, hex"5840", r, s
+            hex"846a5369676e61747572653158",
+            uint8(length),
+            header,
+            iat,
+            hex"405860",
+            DECISION,
+            subject,
+            body,
+            hex"5840",
+            r,
+            s
         );
         // Assembly: the two share 217 bytes, so one buffer serves both, and `sha256` would copy it each time.
         assembly ("memory-safe") {

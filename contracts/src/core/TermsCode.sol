@@ -9,7 +9,7 @@ type Place is uint256;
 using TermsCode for Place global;
 
 /// @title Reading single terms from a mandate's code
-/// @dev `abi.decode` of the whole terms copies every rule, about 8,000 gas for two; an action needs only a few words.
+/// @dev `abi.decode` of the whole terms would check and copy every rule; an action needs only a few words.
 /// The factory encoded the terms with `abi.encode`, so the offsets followed here are the compiler's own.
 library TermsCode {
     // Words of the terms, in the order of the struct. Those of dynamic types hold an offset to follow.
