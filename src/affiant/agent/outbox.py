@@ -33,7 +33,7 @@ class SqliteOutbox:
         """Return what was sworn for a job."""
         query = "SELECT body, entry FROM drafts WHERE job = ?"
         row = self._db.execute(query, (job,)).fetchone()
-        return Draft(row[0], statement.decode(row[1]).verify()) if row else None
+        return Draft(_bytes(row[0]), statement.decode(_bytes(row[1])).verify()) if row else None
 
     def put(self, job: str, draft: Draft) -> None:
         """Store what is sworn for a job, once.
@@ -64,5 +64,10 @@ class SqliteArchive:
     def get(self, subject: bytes) -> tuple[bytes, bytes] | None:
         """Return (salt, data)."""
         query = "SELECT salt, data FROM observed WHERE subject = ?"
-        row: tuple[bytes, bytes] | None = self._db.execute(query, (subject,)).fetchone()
-        return row
+        row = self._db.execute(query, (subject,)).fetchone()
+        return (_bytes(row[0]), _bytes(row[1])) if row else None
+
+
+def _bytes(cell: object) -> bytes:
+    """Return a cell as bytes whatever type it has become: then it is not what was sworn to."""
+    return cell if isinstance(cell, bytes) else str(cell).encode()

@@ -8,7 +8,7 @@ mandate's nonce is used once, so a job acts once however often it is begun.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
@@ -19,7 +19,7 @@ from affiant.kernel import statement
 from affiant.kernel.action import ANYONE, Action, BoundAction
 from affiant.kernel.body import CORE_KINDS, Body, Reference
 from affiant.kernel.encoding import jcs_decode, to_hex
-from affiant.kernel.errors import CallReverted, InputError, MandateRefused
+from affiant.kernel.errors import CallReverted, InputError, IntegrityError, MandateRefused
 from affiant.kernel.house import Act
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import State
@@ -50,42 +50,107 @@ class Runtime:
 
         Raises:
             LedgerError: the chain does not answer; call again with the same job.
-            InputError: the model's answer is neither a proposal nor a doubt.
+            InputError: the model's answer is neither a proposal nor a doubt, or the job's name was
+                used under another mandate, model or agent.
+            MalformedError: the answer fits into no body; nothing was sworn.
+            RegistrationRefused: the log does not take it, for instance `decision-open` while an
+                earlier decision of this mandate waits; call again with the same job.
         """
         with self.turn:
             return self._act(job, mandate, model, inputs)
 
     def _act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
-        self._swear_model(model)
-        observed = [self._observe(f"{job}/input/{n}", item) for n, item in enumerate(inputs)]
-
-        draft = self.outbox.get(f"{job}/decision")
+        draft = self._begun(job, mandate, model)
         if draft is None:
-            altered = self._altered(observed)
-            answer = altered or model.predict([self._read(told) for told in observed])
+            self._swear_model(model)
+            observed = [self._observe(f"{job}/input/{n}", item) for n, item in enumerate(inputs)]
+            values = self._read(observed)
+            answer = values if isinstance(values, Doubt) else model.predict(values)
             draft = self._swear_answer(f"{job}/decision", mandate, model, observed, answer)
         decided, content = draft.statement, jcs_decode(draft.body)["content"]
-        self._log(draft)
+        index = self._log(draft)
         if decided.kind == bodies.REFUSAL:
             return Act(decided, None, content["rule"], content["reason"])
 
         bound = BoundAction.from_json(content["action"])
-        refused, reason, cancelled = None, content["reason"], b""
-        execution = self._already_executed(bound, decided)
+        execution = self._executed(bound, decided)
+        outcome = self._kept(f"{job}/outcome")
+        if outcome is None:
+            outcome, execution = self._carry(job, bound, decided, index, execution)
+        self._log(outcome)
+        refused, reason = None, content["reason"]
         if execution is None:
+            told = jcs_decode(outcome.body)["content"]["events"][0]
+            refused, reason = told["error"], told["reason"]
+        return Act(decided, _proposal(content), refused, reason, execution, outcome.statement)
+
+    def _carry(
+        self,
+        job: str,
+        bound: BoundAction,
+        decided: Statement,
+        index: int,
+        execution: Execution | None,
+    ) -> tuple[Draft, Execution | None]:
+        """Prove and execute, or give up; return the sworn outcome.
+
+        The reason of a refusal is kept before the nonce is used up, so that a crash between the two
+        does not lose it. Anyone may carry a decision, so the chain is asked again before each step
+        that would deny it.
+        """
+        refusal = self._kept(f"{job}/refused")
+        if execution is None and refusal is None:
+            seat = self.ledger.anchor(self.log, index)
             try:
-                seat = self.ledger.anchor(self.log)
                 execution = self.ledger.execute(bound, decided, self.log, seat)
             except CallReverted as error:
-                refused, reason = error.error, error.message
-                cancelled = self._give_up(bound)
+                execution = self._executed(bound, decided)
+                if execution is None:
+                    refusal = self._swear_refused(f"{job}/refused", decided, error)
+        if execution is None:
+            self._give_up(bound)
+            execution = self._executed(bound, decided)
+        if execution is not None:
+            return self._swear_executed(f"{job}/outcome", decided, execution), execution
+        if refusal is None:
+            raise IntegrityError(f"{job!r} neither ran nor was refused", "Audit the house")
+        self.outbox.put(f"{job}/outcome", refusal)
+        return refusal, None
 
-        outcome = self._swear_outcome(f"{job}/outcome", decided, execution, reason, cancelled)
-        return Act(decided, _proposal(content), refused, reason, execution, outcome)
+    def _begun(self, job: str, mandate: bytes, model: Model) -> Draft | None:
+        """Return what was decided for a job before.
+
+        Raises:
+            InputError: the name was used under another mandate, model or agent.
+        """
+        draft = self._kept(f"{job}/decision")
+        if draft is not None:
+            content = jcs_decode(draft.body)["content"]
+            for name, asked in (("mandate", mandate), ("model", model.digest)):
+                if content[name] != to_hex(asked):
+                    raise InputError(
+                        f"job {job!r} was decided under {name} {content[name]}",
+                        "Give every job a name of its own",
+                    )
+        return draft
+
+    def _kept(self, job: str) -> Draft | None:
+        """Return what this agent swore for a job.
+
+        Raises:
+            InputError: another agent of the house swore it.
+        """
+        draft = self.outbox.get(job)
+        if draft is not None and draft.statement.issuer != self.key.public:
+            raise InputError(
+                f"{job!r} was sworn by {draft.statement.issuer.did}",
+                "Give every job a name of its own",
+            )
+        return draft
 
     def _observe(self, job: str, item: Input) -> Statement:
         """Commit to data, keep it, and swear to it."""
-        draft = self.outbox.get(job)
+        draft = self._kept(job)
         if draft is None:
             salt = self.random(SALT_LENGTH)
             subject = commitment(salt, item.data)
@@ -96,23 +161,22 @@ class Runtime:
         self._log(draft)
         return draft.statement
 
-    def _altered(self, observed: Sequence[Statement]) -> Doubt | None:
-        """Hash every input again, as the last thing before the model sees it."""
+    def _read(self, observed: Sequence[Statement]) -> list[Any] | Doubt:
+        """Read every input once and hash what was read, as the last thing before the model."""
+        values = []
         for told in observed:
             kept = self.archive.get(told.subject)
             if kept is None or len(kept[0]) != SALT_LENGTH or commitment(*kept) != told.subject:
                 found = "is missing" if kept is None else "is not the same any more"
                 return Doubt("input-altered", f"data sworn as {to_hex(told.subject)} {found}")
-        return None
-
-    def _read(self, told: Statement) -> Any:
-        kept = self.archive.get(told.subject)
-        return jcs_decode(kept[1]) if kept else None
+            values.append(jcs_decode(kept[1]))
+        return values
 
     def _swear_model(self, model: Model) -> None:
-        if self.log.about(model.digest):
+        """Swear to the model, unless somebody has: a model statement, not any other about it."""
+        entries = [self.log.entry(index) for index in self.log.about(model.digest)]
+        if any(statement.decode(entry).unverified.kind == bodies.MODEL for entry in entries):
             return
-        job = f"model/{to_hex(model.digest)}"
         content = {
             "name": model.name,
             "version": model.version,
@@ -121,7 +185,8 @@ class Runtime:
             "metrics": {},
             "approvals": [],
         }
-        draft = self.outbox.get(job) or self._swear(job, bodies.MODEL, model.digest, content)
+        job = f"model/{to_hex(model.digest)}/{to_hex(self.key.address)}"
+        draft = self._kept(job) or self._swear(job, bodies.MODEL, model.digest, content)
         self._log(draft)
 
     def _swear_answer(
@@ -175,43 +240,37 @@ class Runtime:
             salt=self.random(32),
         )
 
-    def _already_executed(self, bound: BoundAction, decided: Statement) -> Execution | None:
+    def _executed(self, bound: BoundAction, decided: Statement) -> Execution | None:
         done = self.ledger.executions(bound.mandate, decided.leaf)
         return done[0] if done else None
 
-    def _give_up(self, bound: BoundAction) -> bytes:
-        """Use up the nonce of a refused action, unless that has happened; return how."""
-        if self.ledger.state(bound.mandate).nonce != bound.action.nonce:
-            return b""
-        return self.ledger.cancel(bound.mandate, bound.action.nonce, self.key)
+    def _give_up(self, bound: BoundAction) -> None:
+        """Use up the nonce of a refused action, unless that has happened."""
+        if self.ledger.state(bound.mandate).nonce == bound.action.nonce:
+            with suppress(CallReverted):  # not our mandate to cancel, or used up just now
+                self.ledger.cancel(bound.mandate, bound.action.nonce, self.key)
 
-    def _swear_outcome(
-        self,
-        job: str,
-        decided: Statement,
-        execution: Execution | None,
-        reason: str,
-        cancelled: bytes,
-    ) -> Statement:
-        draft = self.outbox.get(job)
-        if draft is None:
-            content: dict[str, Any] = {"decision": to_hex(decided.leaf)}
-            if execution is None:
-                content |= {"status": "refused", "transaction": None, "block": None}
-                content |= {"number": None, "events": [{"reason": reason}]}
-                if cancelled:
-                    content["transaction"] = to_hex(cancelled)
-            else:
-                content |= {
-                    "status": "executed",
-                    "transaction": to_hex(execution.transaction),
-                    "block": to_hex(execution.block),
-                    "number": execution.number,
-                    "events": list(execution.events),
-                }
-            draft = self._swear(job, bodies.OUTCOME, decided.subject, content, [decided])
-        self._log(draft)
-        return draft.statement
+    def _swear_refused(self, job: str, decided: Statement, error: CallReverted) -> Draft:
+        content = {
+            "decision": to_hex(decided.leaf),
+            "status": "refused",
+            "transaction": None,
+            "block": None,
+            "number": None,
+            "events": [{"error": error.error, "reason": error.message}],
+        }
+        return self._swear(job, bodies.OUTCOME, decided.subject, content, [decided])
+
+    def _swear_executed(self, job: str, decided: Statement, execution: Execution) -> Draft:
+        content = {
+            "decision": to_hex(decided.leaf),
+            "status": "executed",
+            "transaction": to_hex(execution.transaction),
+            "block": to_hex(execution.block),
+            "number": execution.number,
+            "events": list(execution.events),
+        }
+        return self._swear(job, bodies.OUTCOME, decided.subject, content, [decided])
 
     def _swear(
         self,
@@ -227,15 +286,15 @@ class Runtime:
         lineage = tuple(Reference(self.log.policy.log_id, told.leaf) for told in because)
         salt = self.random(bodies.SALT_LENGTH)
         body = Body(kind, bodies.moment(now), salt, content, lineage)
-        bodies.check(body, CORE_KINDS)
+        bodies.decode(body.encoded, CORE_KINDS)  # what the log would refuse is never sworn
         signed = statement.sign(kind, subject, body.digest, self.key, now)
         draft = Draft(body.encoded, signed)
         self.outbox.put(job, draft)
         return draft
 
-    def _log(self, draft: Draft) -> None:
+    def _log(self, draft: Draft) -> int:
         self.log.put_body(draft.body)
-        self.log.register(draft.statement.entry)
+        return self.log.register(draft.statement.entry)
 
 
 def _proposal(content: dict[str, Any]) -> Proposal:

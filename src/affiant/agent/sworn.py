@@ -79,7 +79,8 @@ def sworn(
 
     def decorate(function: Callable[P, Answer]) -> SwornFunction[P]:
         model = FunctionModel(function, version)
-        signature = inspect.signature(function)
+        model.digest  # noqa: B018 (of the source as it is now, when the code was loaded)
+        signature = _plain_signature(model.name, function)
 
         @functools.wraps(function)
         def act(job: str, *args: P.args, **kwargs: P.kwargs) -> Act:
@@ -91,12 +92,26 @@ def sworn(
                     "Call it with the name of the job first, then the function's own arguments",
                 ) from error
             bound.apply_defaults()
-            return agent.act(job, mandate, model, _inputs(model.name, bound))
+            inputs = _inputs(model.name, bound)
+            return agent.act(f"{model.name}/{job}", mandate, model, inputs)
 
         act.model = model  # type: ignore[attr-defined]
         return act  # type: ignore[return-value]
 
     return decorate
+
+
+def _plain_signature(name: str, function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature, if every argument can be observed by itself and given by position."""
+    signature = inspect.signature(function)
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+    for parameter in signature.parameters.values():
+        if parameter.kind not in plain:
+            raise InputError(
+                f"parameter {parameter} of {name} is {parameter.kind.description}",
+                "Give the function plain parameters; a list or dictionary may hold several values",
+            )
+    return signature
 
 
 def _inputs(name: str, bound: inspect.BoundArguments) -> list[Input]:

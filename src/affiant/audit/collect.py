@@ -100,18 +100,30 @@ def _closure(log: LogView, start: Iterable[int]) -> set[int]:
         if index in seen:
             continue
         seen.add(index)
-        told = statement.decode(log.entry(index)).unverified
+        try:
+            told = statement.decode(log.entry(index)).unverified
+        except MalformedError:
+            continue  # a damaged entry goes in as it is
         if told.kind in (bodies.DECISION, bodies.OUTCOME):
             todo += log.about(told.subject)
-        value = jcs_decode(log.body(told.body) or b"null")
-        content = value["content"] if isinstance(value, dict) else {}
-        names = [ref["leaf"] for ref in (value or {}).get("because", [])]
-        names += [*content.get("inputs", []), content.get("decision")]
-        leaves = [log.index_of(from_hex(name)) for name in names if name]
-        todo += [place for place in leaves if place is not None]
-        if "model" in content:
-            todo += log.about(from_hex(content["model"]))
+        rests_on, model = _named(log.body(told.body))
+        places = [log.index_of(leaf) for leaf in rests_on]
+        todo += [place for place in places if place is not None]
+        todo += log.about(model) if model else []
     return seen
+
+
+def _named(data: bytes | None) -> tuple[list[bytes], bytes | None]:
+    """Return the leaves and the model that a body names; nothing if it is damaged."""
+    try:
+        value = jcs_decode(data or b"")
+        content = value["content"]
+        names = [ref["leaf"] for ref in value["because"]] + list(content.get("inputs", []))
+        names += [content["decision"]] if "decision" in content else []
+        model = from_hex(content["model"], 32) if "model" in content else None
+        return [from_hex(name, 32) for name in names], model
+    except (MalformedError, KeyError, TypeError, AttributeError):
+        return [], None
 
 
 def _mandate_of(kind: str, body: bytes) -> set[bytes]:

@@ -59,6 +59,9 @@ class Evidence:
         self.policy = LogPolicy(bundle.origin, bundle.signer, bundle.witnesses, bundle.threshold)
         self.key: PublicKey = public_key_of(bundle.key)
         self.checkpoint: Checkpoint = open_note(bundle.note, self.key)
+        if self.checkpoint.origin != bundle.origin:
+            told = f"the note is of {self.checkpoint.origin}, the bundle of {bundle.origin}"
+            raise MalformedError("bad-bundle", told)
         self.reads = {index: self._read(index) for index in sorted(bundle.statements)}
         self.by_leaf = {read.leaf: read for read in self.reads.values() if read.statement}
 

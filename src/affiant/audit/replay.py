@@ -8,8 +8,7 @@ from typing import Any
 from affiant.audit.findings import Check
 from affiant.kernel.action import BoundAction
 from affiant.kernel.encoding import from_hex, jcs_encode, to_hex
-from affiant.kernel.errors import AffiantError
-from affiant.kernel.model import Call, Doubt, Model
+from affiant.kernel.model import Call, Doubt, Model, Proposal
 
 NAME = "decision.replay"
 
@@ -27,19 +26,31 @@ def replay(
         return Check(NAME, None, _why_not(digest, model), leaf)
     try:
         answer = model.predict(inputs)
-    except AffiantError as error:
-        return Check(NAME, False, f"{model.name} now fails: {error.message}", leaf)
-    now, then = jcs_encode(answer.output), jcs_encode(content["output"])
+        now = jcs_encode(answer.output)
+    except Exception as error:  # noqa: BLE001 (whatever a model does wrong is a finding about it)
+        return Check(NAME, False, f"{model.name} now fails: {error!r:.160}", leaf)
+    then = jcs_encode(content["output"])
     if now != then:
         told = f"{model.name} now answers {now.decode():.160}, sworn was {then.decode():.160}"
         return Check(NAME, False, told, leaf, then)
-    if content["action"] is not None:
-        action = BoundAction.from_json(content["action"]).action
-        sworn = Call(action.target, action.data, action.value)
-        if isinstance(answer, Doubt) or answer.call != sworn:
-            told = f"{model.name} now proposes another call than was sworn"
-            return Check(NAME, False, told, leaf, sworn.data)
+    if _call(answer) != _sworn_call(content):
+        told = f"{model.name} now proposes another call than was sworn"
+        return Check(NAME, False, told, leaf)
+    if isinstance(answer, Doubt) and answer.rule != content.get("rule"):
+        told = f"{model.name} now doubts for {answer.rule}, sworn was {content.get('rule')}"
+        return Check(NAME, False, told, leaf)
     return Check(NAME, True, f"{model.name} answers the same", leaf)
+
+
+def _call(answer: Proposal | Doubt) -> Call | None:
+    return answer.call if isinstance(answer, Proposal) else None
+
+
+def _sworn_call(content: Mapping[str, Any]) -> Call | None:
+    if content["action"] is None:
+        return None
+    action = BoundAction.from_json(content["action"]).action
+    return Call(action.target, action.data, action.value)
 
 
 def _why_not(digest: bytes, model: Model | None) -> str:

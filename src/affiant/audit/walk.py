@@ -23,6 +23,7 @@ from affiant.kernel.errors import MalformedError, MandateRefused
 from affiant.kernel.identity import recover
 from affiant.kernel.mandate import State, Terms
 from affiant.kernel.model import Model
+from affiant.kernel.statement import header_prefix
 
 Models = Mapping[bytes, Model]
 
@@ -46,7 +47,7 @@ def audit(
     return Report(
         origin=bundle.origin,
         log_id=walk.evidence.policy.log_id,
-        witnesses=bundle.threshold,
+        witnesses=0,  # a bundle holds no cosignatures yet, so none can have been checked
         ledger=ledger,
         nodes=walk.nodes(log_id),
     )
@@ -93,10 +94,32 @@ class _Walk:
         good = by == policy.signer
         told = f"size {at.size}, root {to_hex(at.root)}, signed in both forms"
         node.checks.append(Check("log.checkpoint", good, told, at_fault=None if good else by))
+        if evidence.policy.threshold:
+            told = f"the policy demands {evidence.policy.threshold} witnesses, none has signed"
+            node.checks.append(Check("log.witnesses", False, told))
+        if self.chain["whole"] and len(evidence.reads) != at.size:
+            told = f"{len(evidence.reads)} of {at.size} entries in what claims to be the whole log"
+            node.checks.append(Check("log.complete", False, told))
         if len(evidence.reads) == at.size:
             node.checks.append(self._root())
+        node.checks += self._strays()
         node.checks += [self._anchor(anchor) for anchor in self.chain["anchors"]]
         return node
+
+    def _strays(self) -> list[Check]:
+        """What belongs to no statement proves nothing, and may stand in for what does."""
+        reads = self.evidence.reads.values()
+        bodies_told = {read.statement.body for read in reads if read.statement}
+        subjects = {read.statement.subject for read in reads if read.statement}
+        damaged = any(read.statement is None for read in reads)
+        strays = set(self.evidence.bundle.bodies) - bodies_told
+        strays |= set(self.evidence.bundle.data) - subjects
+        if damaged:  # what they belong to cannot be told; the damage itself is a finding
+            return []
+        return [
+            Check("log.strays", False, f"{to_hex(name)} belongs to no statement", None, name)
+            for name in sorted(strays)
+        ]
 
     def _founding(self, index: int, kind: str, subject: bytes) -> Check:
         read = self.evidence.reads.get(index)
@@ -247,6 +270,7 @@ class _Walk:
         grant = self.chain["mandates"].get(to_hex(bound.mandate))
         leaf = to_hex(read.leaf)
         done = [e for e in (grant or {}).get("executions", []) if e["decision"] == leaf]
+        node.checks.append(self._executed_as_sworn(read, bound, done))
         if grant is not None:
             node.checks.append(self._within_terms(read, bound, grant, executed=bool(done)))
         outcomes = [
@@ -257,6 +281,21 @@ class _Walk:
         node.checks.append(self._outcome(read, outcomes, done))
         node.children += [Node(_title(outcome), self._own_checks(outcome)) for outcome in outcomes]
 
+    def _executed_as_sworn(
+        self, read: Read, bound: BoundAction, done: list[Mapping[str, Any]]
+    ) -> Check:
+        """What the chain says it executed must be this action, once, on this chain."""
+        name, chain_id = "decision.executed", self.chain["chainId"]
+        if str(bound.chain_id) != chain_id:
+            told = f"sworn for chain {bound.chain_id}, the bundle is of chain {chain_id}"
+            return Check(name, False, told, read.leaf)
+        wanted = (to_hex(bound.digest), str(bound.action.nonce))
+        wrong = [e for e in done if (e["subject"], e["nonce"]) != wanted]
+        if wrong or len(done) > 1:
+            told = f"{len(done)} executions, {len(wrong)} of another action"
+            return Check(name, False, told, read.leaf)
+        return Check(name, self._by_chain(), f"{len(done)} executions", read.leaf)
+
     def _within_terms(
         self, read: Read, bound: BoundAction, grant: Mapping[str, Any], *, executed: bool
     ) -> Check:
@@ -265,6 +304,9 @@ class _Walk:
         if told is None or told.issuer.kid != terms.agent:
             wrong = f"not signed by the mandate's agent {to_hex(terms.agent)}"
             return Check(name, False, wrong, read.leaf)
+        if terms.header != header_prefix(told.issuer, bodies.DECISION):
+            wrong = "the terms hold another header than the agent's"
+            return Check(name, False, wrong, read.leaf, terms.header)
         state = State(epoch=bound.action.epoch, nonce=bound.action.nonce)
         try:
             rules.check(terms, state, bound.action, now=told.issued_at)
@@ -287,14 +329,12 @@ class _Walk:
         if (said["status"] == "executed") != bool(done):
             told = f"sworn as {said['status']}, the chain has {len(done)} executions"
             return Check(name, False, told, read.leaf)
-        if done and (said["transaction"], said["block"]) != (
-            done[0]["transaction"],
-            done[0]["block"],
-        ):
+        where = ("transaction", "block", "number")
+        if done and [said[key] for key in where] != [done[0][key] for key in where]:
             told = f"sworn {said['transaction']}, the chain has {done[0]['transaction']}"
             return Check(name, False, told, read.leaf, from_hex(done[0]["transaction"]))
-        where = f" in transaction {said['transaction']}" if done else ""
-        return Check(name, self._by_chain(), f"{said['status']}{where}", read.leaf)
+        told = f"{said['status']} in transaction {said['transaction']}" if done else said["status"]
+        return Check(name, self._by_chain(), told, read.leaf)
 
     def _not_executed(self, read: Read) -> Check:
         subject = to_hex(read.statement.subject) if read.statement else ""

@@ -147,7 +147,7 @@ class Connection:
         artifact: Artifact,
         name: str,
         *topics: bytes | None,
-        block: int | None = None,
+        since: int = 0,
     ) -> list[Mapping[str, Any]]:
         """Return the decoded events of a contract, oldest first; `topics` filter indexed fields."""
         contract = self._web3.eth.contract(_checksum(address), abi=artifact["abi"])
@@ -159,8 +159,8 @@ class Connection:
                 {
                     "address": contract.address,
                     "topics": wanted,
-                    "fromBlock": 0 if block is None else block,
-                    "toBlock": "latest" if block is None else block,
+                    "fromBlock": since,
+                    "toBlock": "latest",
                 }
             )
         )

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from affiant.kernel.errors import SetupError
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS genesis (
     id INTEGER PRIMARY KEY CHECK (id = 0),
@@ -94,10 +96,16 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:  # a full disk has rolled back already
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise SetupError(
+                    f"the chain's journal cannot be written: {error}",
+                    "Make room or mend the disk, then do the same again; nothing was half done",
+                ) from error
             raise
-        self._db.execute("COMMIT")

@@ -10,11 +10,14 @@ from affiant.chain.connection import Connection
 from affiant.kernel import merkle
 from affiant.kernel.action import BoundAction
 from affiant.kernel.encoding import to_hex
-from affiant.kernel.errors import IntegrityError, LedgerError
+from affiant.kernel.errors import CallReverted, IntegrityError, LedgerError
 from affiant.kernel.identity import LedgerKey, PublicKey
 from affiant.kernel.mandate import Level, State, Terms
-from affiant.kernel.ports import Anchored, Execution, LogView, Seat
+from affiant.kernel.ports import Anchored, Execution, Head, LogView, Seat
 from affiant.kernel.statement import Statement
+
+_RING = 1024  # seats that LogAnchor keeps
+_ANCHOR_TRIES = 5
 
 
 class EvmLedger:
@@ -30,7 +33,7 @@ class EvmLedger:
         self.anchor_address = connection.deploy(operator, self._anchor_abi)
         self.factory_address = connection.deploy(operator, self._factory_abi)
         self._terms: dict[bytes, Terms] = {}
-        self._anchors: dict[bytes, Mapping[str, Any] | None] = {}
+        self._anchors: dict[bytes, tuple[list[Seat], int, bytes]] = {}
 
     @property
     def chain_id(self) -> int:
@@ -83,28 +86,37 @@ class EvmLedger:
             levels[index] = Level((bucket.capacity - left) * bucket.window, now)
         return State(revoked, epoch, nonce, levels)
 
-    def anchor(self, log: LogView) -> Seat:
-        """Bring the chain's head of a log up to its newest checkpoint; return the newest seat.
+    def anchor(self, log: LogView, index: int | None = None) -> Seat:
+        """Return a seat on chain that holds the entry at `index`, by default the newest one.
+
+        Anyone may anchor; whoever is second looks again.
 
         Raises:
             IntegrityError: the chain holds a history of which the log's is no extension.
+            LedgerError: the chain does not take the checkpoint.
         """
-        last, head = self._last_anchor(log.policy.log_id), log.head()
-        size, count = (last["size"], last["seat"]["count"] + 1) if last else (0, 0)
-        if head.size < size:
-            raise IntegrityError(
-                f"{log.policy.origin} has {head.size} entries, the chain holds {size} of it",
-                "The log lost entries: restore its newest backup; do not act on this one",
-            )
-        peaks = [log.node(*place) for place in merkle.peak_places(0, size)]
-        if last is not None and merkle.fold(peaks) != last["root"]:
-            raise IntegrityError(
-                f"{log.policy.origin} has root {to_hex(merkle.fold(peaks))} at size {size}, "
-                f"the chain holds {to_hex(last['root'])}: the log was changed or forked",
-                "Do not act; audit the log against the chain",
-            )
-        if last is not None and head.size == size:
-            return _seat(last["seat"])
+        log_id = log.policy.log_id
+        for _ in range(_ANCHOR_TRIES):
+            seats, size, root = self._held(log_id)
+            _check_extends(log, size, root)
+            head = log.head()
+            wanted = head.size - 1 if index is None else index
+            for seat in reversed(seats[-_RING:]):
+                if seat.start <= wanted < seat.end:
+                    return seat
+            try:
+                self._extend(log, head, len(seats), size)
+            except CallReverted as error:
+                if error.error not in ("WrongHead", "NotLarger"):
+                    raise LedgerError(
+                        f"{self.name} does not take the checkpoint of {log.policy.origin}: "
+                        f"{error.message}",
+                        "See the error of that name in contracts/README.md",
+                    ) from error
+            self._anchors.pop(log_id, None)
+        raise LedgerError(f"others keep anchoring {log.policy.origin} first", "Try again")
+
+    def _extend(self, log: LogView, head: Head, count: int, size: int) -> None:
         policy = log.policy
         self._chain.send(
             self._operator,
@@ -112,16 +124,11 @@ class EvmLedger:
             self._anchor_abi,
             "anchor",
             (policy.origin_hash, policy.signer, list(policy.witnesses), policy.threshold),
-            (count, size, peaks),
+            (count, size, [log.node(*place) for place in merkle.peak_places(0, size)]),
             [log.node(*place) for place in merkle.peak_places(size, head.size)],
             head.size,
             [head.signature],
         )
-        self._anchors.pop(policy.log_id)
-        newest = self._last_anchor(log.policy.log_id)
-        if newest is None or newest["size"] < head.size:
-            raise LedgerError(f"{self.name} does not show the anchor it mined", "Ask it again")
-        return _seat(newest["seat"])
 
     def execute(self, action: BoundAction, told: Statement, log: LogView, seat: Seat) -> Execution:
         """Carry a logged decision to its mandate, and return what happened.
@@ -143,7 +150,7 @@ class EvmLedger:
         )
         number = receipt["blockNumber"]
         events = self._chain.events(
-            action.mandate, self._mandate_abi, "Executed", told.leaf, block=number
+            action.mandate, self._mandate_abi, "Executed", told.leaf, since=number
         )
         return self._execution(events[0], receipt)
 
@@ -168,7 +175,7 @@ class EvmLedger:
                 bytes.fromhex(log["address"][2:]),
                 self._mandate_abi,
                 "Executed",
-                block=receipt["blockNumber"],
+                since=receipt["blockNumber"],
             )
             for event in found:
                 if bytes(event["transactionHash"]) == transaction:
@@ -193,10 +200,14 @@ class EvmLedger:
             for event in events
         ]
 
-    def _last_anchor(self, log_id: bytes) -> Mapping[str, Any] | None:
+    def _held(self, log_id: bytes) -> tuple[list[Seat], int, bytes]:
+        """Return what the chain holds of a log: every seat so far, size and root."""
         if log_id not in self._anchors:
             events = self._chain.events(self.anchor_address, self._anchor_abi, "Anchored", log_id)
-            self._anchors[log_id] = events[-1]["args"] if events else None
+            told = [event["args"] for event in events]
+            seats = [_seat(args["seat"]) for args in told]
+            size, root = (told[-1]["size"], bytes(told[-1]["root"])) if told else (0, b"")
+            self._anchors[log_id] = (seats, size, root)
         return self._anchors[log_id]
 
     def _execution(self, event: Mapping[str, Any], receipt: Mapping[str, Any]) -> Execution:
@@ -218,6 +229,23 @@ class EvmLedger:
             number=event["blockNumber"],
             gas=receipt["gasUsed"],
             events=logs,
+        )
+
+
+def _check_extends(log: LogView, size: int, root: bytes) -> None:
+    """Compare a log with what the chain holds of it."""
+    head = log.head()
+    if head.size < size:
+        raise IntegrityError(
+            f"{log.policy.origin} has {head.size} entries, the chain holds {size} of it",
+            "The log lost entries: restore its newest backup; do not act on this one",
+        )
+    mine = merkle.root_of(log.node, size)
+    if size and mine != root:
+        raise IntegrityError(
+            f"{log.policy.origin} has root {to_hex(mine)} at size {size}, "
+            f"the chain holds {to_hex(root)}: the log was changed or forked",
+            "Do not act; audit the log against the chain",
         )
 
 

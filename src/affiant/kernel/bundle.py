@@ -7,6 +7,7 @@ Statements, bodies, disclosed data, and what the chain said. Reading a bundle ch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from affiant.kernel.errors import MalformedError
 from affiant.kernel.mandate import Terms
 
 FORMAT = "affiant/bundle/v1"
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,77}")  # as far as a uint256 goes
 _FIELDS = {"format", "origin", "key", "policy", "checkpoint", "signature", "statements", "bodies"}
 _FIELDS |= {"data", "chain"}
 
@@ -25,11 +27,23 @@ def _terms(value: object) -> object:
     return Terms.from_json(value if isinstance(value, dict) else {})
 
 
+def _nonce(value: object) -> object:
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        raise MalformedError("bad-bundle", f"{value!r:.40} is not a nonce")
+    return value
+
+
+def _pair(value: object) -> object:
+    if not isinstance(value, list) or [type(item) for item in value] != [int, int]:
+        raise MalformedError("bad-bundle", f"{value!r:.40} is not an epoch and a nonce")
+    return value
+
+
 _EXECUTION = form.record(
     {
         "decision": form.digest,
         "subject": form.digest,
-        "nonce": form.decimal,
+        "nonce": _nonce,
         "transaction": form.digest,
         "block": form.digest,
         "number": form.integer,
@@ -49,7 +63,7 @@ _GRANT = form.record(
     {
         "terms": _terms,
         "executions": form.several(_EXECUTION),
-        "cancelled": form.several(form.several(form.integer)),
+        "cancelled": form.several(_pair),
     }
 )
 _CHAIN = form.record(

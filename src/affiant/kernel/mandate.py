@@ -133,6 +133,10 @@ class Terms:
             raise MalformedError("bad-terms", f"no terms: {error!r}") from error
         if jcs_encode(terms.to_json()) != jcs_encode(value):
             raise MalformedError("bad-terms", "the terms are not in their one form")
+        if any(bucket.window < 1 or bucket.limit < 2 for bucket in terms.buckets):
+            raise MalformedError("bad-terms", "a bucket bounds nothing")
+        if any(not 0 <= rule.bucket < len(terms.buckets) for rule in terms.rules):
+            raise MalformedError("bad-terms", "a rule names a bucket that is not there")
         return terms
 
     def check_usable(self) -> None:

@@ -140,8 +140,15 @@ class Ledger(Protocol):
 
     def state(self, mandate: bytes) -> State: ...
 
-    def anchor(self, log: LogView) -> Seat:
-        """Bring the chain's head of the log up to its newest checkpoint."""
+    def anchor(self, log: LogView, index: int | None = None) -> Seat:
+        """Return a seat on chain that holds the entry at `index`, by default the newest one.
+
+        If there is none, the chain's head of the log is brought up to its newest checkpoint.
+
+        Raises:
+            IntegrityError: the chain holds another history of the log.
+            LedgerError: the chain does not take the checkpoint.
+        """
         ...
 
     def execute(

@@ -95,8 +95,9 @@ class Registration:
             self._considered(statement, body, bound)
             return
         inputs = self._inputs(body)
-        if not inputs or inputs[0].subject != statement.subject:
-            told = "a refusal without an action is about the subject of its first input"
+        about = inputs[0].subject if inputs else from_hex(body.content["model"], 32)
+        if about != statement.subject:
+            told = "a refusal without an action is about its first input, or else about its model"
             raise _refusal("subject-mismatch", told, "Name that subject")
 
     def _considered(self, statement: Statement, body: Body, bound: BoundAction) -> None:

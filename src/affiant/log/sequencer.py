@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from affiant.kernel import body as bodies
 from affiant.kernel import checkpoint, merkle, receipt, statement
@@ -14,6 +14,7 @@ from affiant.kernel.encoding import sha256, to_hex
 from affiant.kernel.errors import IntegrityError, SetupError
 from affiant.kernel.identity import Ed25519Key, LedgerKey
 from affiant.kernel.ports import Clock, Head
+from affiant.kernel.statement import Statement
 from affiant.log.reader import LogReader
 from affiant.log.registration import AGENT_KINDS, Registration
 from affiant.log.storage import Row, Storage
@@ -46,6 +47,7 @@ class Sequencer(LogReader):
         self._rules = Registration(storage, policy.log_id, signer.address, kinds)
         self._check_last_checkpoint()
         self._found()
+        self._check_founding()
 
     def put_body(self, body: bytes) -> bytes:
         """Keep a body, before its statement comes; return its SHA-256.
@@ -54,10 +56,9 @@ class Sequencer(LogReader):
             MalformedError: no body of a kind this log knows.
         """
         bodies.decode(body, self._kinds)
-        digest = sha256(body)
         with self._lock, self._storage.transaction():
-            self._storage.put_body(digest, body)
-        return digest
+            self._storage.put_body(sha256(body), body)
+        return sha256(body)
 
     def register(self, entry: bytes) -> int:
         """Log a statement and return its index; the same entry again gives the same index.
@@ -68,16 +69,19 @@ class Sequencer(LogReader):
         """
         told = statement.decode(entry).verify()
         with self._lock, self._storage.transaction():
-            row = self._storage.row_of(told.leaf)
-            if row is not None:
-                return row.index
-            slot = self._rules.check(told, self._clock.now())
-            index = self._storage.size()
-            nodes = self._completed(index, told.leaf)
-            row = Row(index, told.leaf, entry, told.kind, told.subject, told.issuer.did)
-            self._storage.add(row, nodes)
-            if slot is not None:
-                self._storage.put_open_decision(slot, self._deadline(told.body), told.leaf)
+            return self._append(told)
+
+    def _append(self, told: Statement) -> int:
+        row = self._storage.row_of(told.leaf)
+        if row is not None:
+            return row.index
+        slot = self._rules.check(told, self._clock.now())
+        index = self._storage.size()
+        nodes = self._completed(index, [told.leaf])
+        row = Row(index, told.leaf, told.entry, told.kind, told.subject, told.issuer.did)
+        self._storage.add(row, nodes)
+        if slot is not None:
+            self._storage.put_open_decision(slot, self._deadline(told.body), told.leaf)
         return index
 
     def head(self) -> Head:
@@ -92,6 +96,7 @@ class Sequencer(LogReader):
             if last is not None and last[0] == size:
                 return Head(*last)
             self._check_last_checkpoint()
+            self._check_nodes(last[0] if last else 0, size)
             head = self._sign(size, merkle.root_of(self._storage.node, size))
             with self._storage.transaction():
                 self._storage.put_checkpoint(
@@ -99,13 +104,14 @@ class Sequencer(LogReader):
                 )
             return head
 
-    def _completed(self, index: int, leaf: bytes) -> list[tuple[int, int, bytes]]:
+    def _completed(self, start: int, leaves: Sequence[bytes]) -> list[tuple[int, int, bytes]]:
+        """Return (level, index, hash) of every subtree that `leaves` complete."""
         fresh: dict[tuple[int, int], bytes] = {}
 
         def node(level: int, place: int) -> bytes:
             return fresh.get((level, place)) or self._storage.node(level, place)
 
-        for level, place, value in merkle.new_nodes(node, index, [leaf]):
+        for level, place, value in merkle.new_nodes(node, start, leaves):
             fresh[level, place] = value
         return [(level, place, value) for (level, place), value in fresh.items()]
 
@@ -134,8 +140,28 @@ class Sequencer(LogReader):
                 "Restore the log's database from a backup; nothing is signed over this one",
             )
 
+    def _check_nodes(self, start: int, size: int) -> None:
+        """Compare the nodes that are to be signed with those that their entries give."""
+        leaves = [merkle.leaf_hash(self._storage.row(i).entry) for i in range(start, size)]
+        for level, place, value in self._completed(start, leaves):
+            if self._storage.node(level, place) != value:
+                raise IntegrityError(
+                    f"node {place} of level {level} is not what the log's entries give",
+                    "Restore the log's database from a backup; nothing is signed over this one",
+                )
+
+    def _check_founding(self) -> None:
+        """Compare policy and key with what the log swore to first."""
+        swore = LogReader.open(self._storage)
+        if (swore.policy, swore.key) != (self._policy, self._key):
+            raise IntegrityError(
+                f"the log swore to {swore.policy.origin}, signer {to_hex(swore.policy.signer)}, "
+                f"key {swore.key.did}; it is opened with other ones",
+                "Open the log with the keys it was made with",
+            )
+
     def _found(self) -> None:
-        """Swear the log's policy and key first, so that no tree has a single leaf."""
+        """Swear the log's policy and key first, at once, so that no tree has a single leaf."""
         if self._storage.size():
             return
         policy, now = self._policy, self._clock.now()
@@ -152,12 +178,14 @@ class Sequencer(LogReader):
             "retention": "for ever",
         }
         key = {"did": self.key.did, "purpose": "notes and receipts", "effective": 0}
-        for kind, subject, said in (
+        founding = (
             (bodies.POLICY, policy.log_id, content),
             (bodies.KEY, self.key.digest, key),
-        ):
-            # The log id separates the salt's uses; the log's first words need no secrecy.
-            salt = sha256(kind.encode() + policy.log_id)[: bodies.SALT_LENGTH]
-            body = Body(kind, bodies.moment(now), salt, said)
-            self.put_body(body.encoded)
-            self.register(statement.sign(kind, subject, body.digest, self._signer, now).entry)
+        )
+        with self._storage.transaction():
+            for kind, subject, said in founding:
+                # The salts are derived: the log's first words need no secrecy.
+                salt = sha256(kind.encode() + policy.log_id)[: bodies.SALT_LENGTH]
+                body = Body(kind, bodies.moment(now), salt, said)
+                self._storage.put_body(body.digest, body.encoded)
+                self._append(statement.sign(kind, subject, body.digest, self._signer, now))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from affiant.kernel.errors import IntegrityError
+from affiant.kernel.errors import IntegrityError, SetupError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -68,13 +68,19 @@ class Storage:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make everything inside durable together, or nothing of it."""
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:  # a full disk has rolled back already
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise SetupError(
+                    f"the log cannot be written: {error}",
+                    "Make room or mend the disk, then do the same again; nothing was half done",
+                ) from error
             raise
-        self._db.execute("COMMIT")
 
     def size(self) -> int:
         """Return how many entries there are."""
@@ -87,12 +93,12 @@ class Storage:
         Raises:
             IntegrityError: it is missing.
         """
-        return Row(*self._one("SELECT * FROM entries WHERE idx = ?", index))
+        return _row(self._one("SELECT * FROM entries WHERE idx = ?", index))
 
     def row_of(self, leaf: bytes) -> Row | None:
         """Return the entry with that leaf."""
         found = self._db.execute("SELECT * FROM entries WHERE leaf = ?", (leaf,)).fetchone()
-        return Row(*found) if found else None
+        return _row(found) if found else None
 
     def about(self, subject: bytes, kind: str | None = None) -> list[int]:
         """Return the indices of the statements about a subject."""
@@ -112,12 +118,12 @@ class Storage:
             IntegrityError: it is missing.
         """
         query = "SELECT hash FROM nodes WHERE level = ? AND idx = ?"
-        return bytes(self._one(query, level, index)[0])
+        return _bytes(self._one(query, level, index)[0])
 
     def body(self, digest: bytes) -> bytes | None:
         """Return a body."""
         found = self._db.execute("SELECT body FROM bodies WHERE digest = ?", (digest,)).fetchone()
-        return bytes(found[0]) if found else None
+        return _bytes(found[0]) if found else None
 
     def put_body(self, digest: bytes, body: bytes) -> None:
         """Keep a body."""
@@ -155,3 +161,13 @@ class Storage:
                 "Restore the log's database from a backup; do not sign with what is left",
             )
         return found
+
+
+def _row(cells: tuple[Any, ...]) -> Row:
+    index, leaf, entry, kind, subject, issuer = cells
+    return Row(index, _bytes(leaf), _bytes(entry), kind, _bytes(subject), issuer)
+
+
+def _bytes(cell: object) -> bytes:
+    """Return a cell as bytes whatever type it has become: then it is not what was signed."""
+    return cell if isinstance(cell, bytes) else str(cell).encode()
