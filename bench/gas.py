@@ -211,7 +211,7 @@ class Chain:
         sent = self.send(
             self.operator, where, abi, "anchor", policy, head, nodes, size, log.signatures(size)
         )
-        (event,) = self.connection.events(where, abi, "Anchored", told.log_id, block=sent.block)
+        (event,) = self.connection.events(where, abi, "Anchored", told.log_id, since=sent.block)
         seat = event["args"]["seat"]
         log.count, log.size = log.count + 1, size
         held = Seat(seat["count"], seat["start"], seat["end"], seat["time"], bytes(seat["root"]))

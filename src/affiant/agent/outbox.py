@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS drafts (
     body BLOB NOT NULL,
     entry BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS begun (number INTEGER PRIMARY KEY, job TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS observed (
     subject BLOB PRIMARY KEY,
     salt BLOB NOT NULL,
@@ -48,6 +49,18 @@ class SqliteOutbox:
             raise IntegrityError(
                 f"job {job!r} has already been sworn for", "Give every job a name of its own"
             ) from error
+
+    def begin(self, job: str) -> None:
+        """Note that a job has a decision whose outcome is not logged yet."""
+        self._db.execute("INSERT OR IGNORE INTO begun (job) VALUES (?)", (job,))
+
+    def finish(self, job: str) -> None:
+        """Note that a job's outcome is logged."""
+        self._db.execute("DELETE FROM begun WHERE job = ?", (job,))
+
+    def unfinished(self) -> list[str]:
+        """Return the jobs begun and not finished, oldest first."""
+        return [job for (job,) in self._db.execute("SELECT job FROM begun ORDER BY number")]
 
 
 class SqliteArchive:

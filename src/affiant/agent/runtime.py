@@ -19,7 +19,13 @@ from affiant.kernel import statement
 from affiant.kernel.action import ANYONE, Action, BoundAction
 from affiant.kernel.body import CORE_KINDS, Body, Reference
 from affiant.kernel.encoding import jcs_decode, to_hex
-from affiant.kernel.errors import CallReverted, InputError, IntegrityError, MandateRefused
+from affiant.kernel.errors import (
+    CallReverted,
+    InputError,
+    IntegrityError,
+    MandateRefused,
+    RegistrationRefused,
+)
 from affiant.kernel.house import Act
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import State
@@ -53,36 +59,55 @@ class Runtime:
             InputError: the model's answer is neither a proposal nor a doubt, or the job's name was
                 used under another mandate, model or agent.
             MalformedError: the answer fits into no body; nothing was sworn.
-            RegistrationRefused: the log does not take it, for instance `decision-open` while an
-                earlier decision of this mandate waits; call again with the same job.
+            RegistrationRefused: the log does not take it, for instance `decision-open` while the
+                agent's decision of another house waits; call again with the same job.
         """
         with self.turn:
             return self._act(job, mandate, model, inputs)
 
     def _act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
+        """Observe, decide and swear, or take up what was sworn before; then follow it."""
         draft = self._begun(job, mandate, model)
         if draft is None:
+            self._finish_others(mandate)
             self._swear_model(model)
             observed = [self._observe(f"{job}/input/{n}", item) for n, item in enumerate(inputs)]
             values = self._read(observed)
             answer = values if isinstance(values, Doubt) else model.predict(values)
             draft = self._swear_answer(f"{job}/decision", mandate, model, observed, answer)
+        return self._follow(job, draft)
+
+    def _follow(self, job: str, draft: Draft) -> Act:
+        """Log what was sworn, prove and execute it, and record the outcome."""
         decided, content = draft.statement, jcs_decode(draft.body)["content"]
-        index = self._log(draft)
         if decided.kind == bodies.REFUSAL:
+            self._log(draft)
             return Act(decided, None, content["rule"], content["reason"])
 
+        self.outbox.begin(job)
+        index = self._log(draft)
         bound = BoundAction.from_json(content["action"])
         execution = self._executed(bound, decided)
         outcome = self._kept(f"{job}/outcome")
         if outcome is None:
             outcome, execution = self._carry(job, bound, decided, index, execution)
         self._log(outcome)
+        self.outbox.finish(job)
         refused, reason = None, content["reason"]
         if execution is None:
             told = jcs_decode(outcome.body)["content"]["events"][0]
             refused, reason = told["error"], told["reason"]
         return Act(decided, _proposal(content), refused, reason, execution, outcome.statement)
+
+    def _finish_others(self, mandate: bytes) -> None:
+        """Finish what a crash left of other jobs of this mandate: each holds a nonce."""
+        for job in self.outbox.unfinished():
+            draft = self.outbox.get(f"{job}/decision")
+            if draft is None or draft.statement.issuer != self.key.public:
+                continue
+            if jcs_decode(draft.body)["content"]["mandate"] == to_hex(mandate):
+                with suppress(RegistrationRefused):  # what was never logged holds nothing
+                    self._follow(job, draft)
 
     def _carry(
         self,

@@ -14,16 +14,18 @@ def open_database(path: Path) -> sqlite3.Connection:
     Raises:
         IntegrityError: the file is truncated, damaged, or no database.
     """
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection: sqlite3.Connection | None = None
     try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         (told,) = connection.execute("PRAGMA quick_check").fetchone()
     except sqlite3.DatabaseError as error:
         told = str(error)
-    if told != "ok":
-        connection.close()
+    if connection is None or told != "ok":
+        if connection is not None:
+            connection.close()
         raise IntegrityError(
             f"{path} is damaged: {told}",
             "Restore the file from a backup, or move the folder away to begin anew",

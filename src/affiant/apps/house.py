@@ -66,7 +66,7 @@ class RealHouse:
             self._home = Home(folder)
             self._stack.callback(self._home.close)
             self.clock = SystemClock()
-            self.keys = KeyFolder(folder / "keys")
+            self.keys = KeyFolder(folder / "keys", self._home)
             self._open_log(reading=reading)
             agent_db = self._database("agent")
             self.archive = SqliteArchive(agent_db)
@@ -190,13 +190,13 @@ class RealHouse:
 
     def _connect(self, rpc: str | None, port: int) -> Connection:
         if rpc is None:
-            self._home.settle("ledger", "embedded", "this home lives on {held}, not embedded")
             engine = install.anvil_path(ENGINE_FOLDER)
             if engine is None:
                 raise SetupError(
                     "the embedded ledger's engine, anvil, is not installed",
                     "Run: affiant chain install (by npm, or by pip); or give --rpc URL",
                 )
+            self._home.settle("ledger", "embedded", "this home lives on {held}; give its --rpc")
             now = self.clock.now()
             genesis = Genesis(EMBEDDED_CHAIN_ID, now, install.ANVIL_VERSION)
             journal = Journal(self._database("chain"), genesis)
@@ -209,6 +209,6 @@ class RealHouse:
                 f"--rpc {rpc!r} is no http(s) address", "Give one, like http://host:port"
             )
         connection = Connection(AllowListedProvider(rpc), f"chain at {rpc}", self._operator)
-        chain_id = f"chain {connection.chain_id}"
-        self._home.settle("ledger", chain_id, f"this home lives on {{held}}, {rpc} is {chain_id}")
+        found = f"chain {connection.chain_id}, genesis {connection.genesis}"
+        self._home.settle("ledger", found, f"this home lives on {{held}}; {rpc} is {found}")
         return connection

@@ -6,8 +6,9 @@ import os
 import secrets
 from pathlib import Path
 
+from affiant.apps.home import Home
 from affiant.kernel.errors import IntegrityError
-from affiant.kernel.identity import Ed25519Key, LedgerKey
+from affiant.kernel.identity import Ed25519Key, LedgerKey, PublicKey
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
 
@@ -15,25 +16,39 @@ _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # o
 class KeyFolder:
     """Makes a key when it is first asked for, and returns the same ever after."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, home: Home) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._home = home
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            told = f"{folder} cannot be used as the folder of keys: {error.strerror}"
+            raise IntegrityError(told, "Move away what stands in its place") from error
 
     def ledger(self, name: str) -> LedgerKey:
         """Return the secp256k1 key of that name."""
-        return LedgerKey(self._secret(f"{name}.secp256k1"))
+        key = LedgerKey(self._secret(f"{name}.secp256k1"))
+        self._settle(f"{name}.secp256k1", key.public)
+        return key
 
     def ed25519(self, name: str) -> Ed25519Key:
         """Return the Ed25519 key of that name."""
-        return Ed25519Key(self._secret(f"{name}.ed25519"))
+        key = Ed25519Key(self._secret(f"{name}.ed25519"))
+        self._settle(f"{name}.ed25519", key.public)
+        return key
+
+    def _settle(self, name: str, public: PublicKey) -> None:
+        self._home.settle(f"key {name}", public.did, f"key {name} was {{held}}, now is another")
 
     def _secret(self, name: str) -> bytes:
         path = self._folder / name
-        if not path.exists():
-            self._make(path)
         try:
+            if not path.exists():
+                if self._home.fact(f"key {name}") is not None:
+                    raise IntegrityError(f"{path} is missing", "Restore it from a backup")
+                self._make(path)
             secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise IntegrityError(f"{path} holds no key: {error}", "Restore it") from error
         if len(secret) != 32 or not 0 < int.from_bytes(secret) < _ORDER:
             raise IntegrityError(f"{path} holds no key of 32 bytes", "Restore it from a backup")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import re
+import signal
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -13,10 +16,15 @@ from affiant.kernel.errors import SetupError
 
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 _START_SECONDS = 20
-# The shell ends anvil when its standard input closes, so also when this process is killed.
-_WATCH = (
-    '"$@" </dev/null & child=$!; trap "kill $child" TERM INT; cat >/dev/null; kill $child; wait'
-)
+# The shell ends anvil when its standard input closes, so also when this process is killed; and it
+# ends with anvil, so that we hear of it.
+_WATCH = """
+exec 3<&0
+"$@" </dev/null 3<&- & child=$!
+(cat <&3 >/dev/null; kill $child) >/dev/null 2>&1 & watcher=$!
+wait $child
+kill $watcher
+"""
 
 
 class Anvil:
@@ -37,20 +45,21 @@ class Anvil:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,  # one group, so that closing ends all of it
         )
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._wait_for_port(port)}"
 
     def close(self) -> None:
-        """End the process and wait for it."""
+        """End the process, and the shell beside it, and wait for them."""
         if self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_account import Account
 from eth_typing import ChecksumAddress
 from eth_utils.abi import (
@@ -44,10 +45,22 @@ class Connection:
         self._lock = threading.RLock()
         self._payer = payer
         self.name = name
-        self.chain_id = int(self._ask(lambda: self._web3.eth.chain_id))
+        self.chain_id = self._number(self._ask(lambda: self._web3.eth.chain_id))
         self._errors: dict[bytes, Mapping[str, Any]] = {}
         for core in ("LogAnchor", "MandateFactory", "Mandate"):
             self._learn_errors(artifacts.load(core)["abi"])
+
+    @property
+    def genesis(self) -> str:
+        """The hash of the first block: what tells chains with one id apart."""
+        block = self._ask(lambda: self._web3.eth.get_block(0))
+        return to_hex(bytes(block["hash"]))
+
+    def _number(self, value: object) -> int:
+        if type(value) is not int or value < 0:
+            told = f"{self.name} answers {value!r:.60} where a number belongs"
+            raise LedgerError(told, "Check that --rpc names an EVM node")
+        return value
 
     def now(self) -> int:
         """Return the newest block's time."""
@@ -225,23 +238,37 @@ class Connection:
                 f"the transaction was not mined within {_WAIT_SECONDS} s",
                 "Look it up by its hash before sending it again",
             ) from error
-        except (Web3Exception, ValueError) as error:
-            raise LedgerError(f"{self.name}: {error}", "Check the node and the account") from error
+        except (Web3Exception, ValueError, AttributeError, TypeError, KeyError) as error:
+            # The last three are web3's ways of failing on an answer of another form.
+            raise LedgerError(f"{self.name}: {error!r}", "Check node and account") from error
 
     def _reverted(self, error: ContractLogicError) -> CallReverted:
         data = error.data if isinstance(error.data, str) else "0x"
         raw = bytes.fromhex(data.removeprefix("0x"))
+        name, values = self._decoded(raw)
+        if name is None:
+            return CallReverted(to_hex(raw[:4]) if raw else "no reason", f" ({error.message})")
+        if name == "CallFailed":
+            # What the target said is told as its word: it must not pass for the mandate's own.
+            inner, _ = self._decoded(values["returned"])
+            return CallReverted(name, f" (the target said {inner or to_hex(values['returned'])})")
+        told = [f"{field} {_shown(value)}" for field, value in values.items()]
+        return CallReverted(name, f" ({', '.join(told)})")
+
+    def _decoded(self, raw: bytes) -> tuple[str | None, dict[str, Any]]:
+        """Return the name and fields of a custom error; nothing if it is none that we know."""
         entry = self._errors.get(raw[:4])
         if entry is None:
-            return CallReverted(data[:10] if raw else "no reason", f" ({error.message})")
-        values = decode(get_abi_input_types(entry), raw[4:])  # type: ignore[arg-type]
-        if entry["name"] == "CallFailed" and values[0][:4] in self._errors:
-            return self._reverted(ContractLogicError(data=to_hex(values[0])))
-        told = [
-            f"{field['name']} {to_hex(value) if isinstance(value, bytes) else value}"
-            for field, value in zip(entry["inputs"], values, strict=True)
-        ]
-        return CallReverted(entry["name"], f" ({', '.join(told)})")
+            return None, {}
+        try:
+            values = decode(get_abi_input_types(entry), raw[4:])  # type: ignore[arg-type]
+        except DecodingError:
+            return None, {}
+        return entry["name"], dict(zip((f["name"] for f in entry["inputs"]), values, strict=True))
+
+
+def _shown(value: object) -> object:
+    return to_hex(value) if isinstance(value, bytes) else value
 
 
 def _checksum(address: bytes) -> ChecksumAddress:

@@ -43,6 +43,7 @@ class EmbeddedChain(AllowListedProvider):
         )
         super().__init__(self._engine.url)
         self._number, self._time, self._hash = 0, genesis.time, b""
+        self._broken = ""
         try:
             for block in journal.blocks():
                 self._replay(block)
@@ -57,7 +58,11 @@ class EmbeddedChain(AllowListedProvider):
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """Answer an allowed method; a raw transaction is journalled and mined first."""
         if method == "eth_sendRawTransaction":
-            raw = bytes.fromhex(str(params[0]).removeprefix("0x"))
+            try:
+                raw = bytes.fromhex(str(params[0]).removeprefix("0x"))
+            except (ValueError, IndexError, TypeError, KeyError):
+                told: RPCError = {"code": -32602, "message": f"{params!r:.80} is no transaction"}
+                return {"jsonrpc": "2.0", "id": 0, "error": told}
             with self._lock:
                 error = self._mine([raw])
             if error is not None:
@@ -69,10 +74,23 @@ class EmbeddedChain(AllowListedProvider):
         return super().make_request(method, params)
 
     def _mine(self, raws: list[bytes]) -> object | None:
-        """Journal and mine one block; return the engine's error if it refuses a transaction."""
+        """Journal and mine one block; return the engine's error if it refuses a transaction.
+
+        Raises:
+            LedgerError: something went wrong before, and engine and journal may differ.
+        """
+        if self._broken:
+            raise LedgerError(
+                f"the embedded chain has stopped: {self._broken}",
+                "Open the house again; the journal completes or drops what was begun",
+            )
         number, time = self._number + 1, max(self._clock.now(), self._time)
         self._journal.begin(number, time, raws)
-        return self._run(Block(number, time, None, tuple(raws)))
+        try:
+            return self._run(Block(number, time, None, tuple(raws)))
+        except BaseException as error:
+            self._broken = str(error) or repr(error)
+            raise
 
     def _replay(self, block: Block) -> None:
         self._run(block)
@@ -103,7 +121,13 @@ class EmbeddedChain(AllowListedProvider):
             )
         if block.hash is not None:
             return None
-        if held != [keccak256(raw) for raw in block.transactions]:
+        wanted = [keccak256(raw) for raw in block.transactions]
+        if held not in (wanted, []):
+            raise IntegrityError(
+                f"the engine mined {len(held)} transactions, the journal says {len(wanted)}",
+                "Somebody else wrote to the engine; start again, the journal holds what counts",
+            )
+        if held != wanted:
             # Accepted but not mined, for instance a nonce too high: the block stays, empty.
             self._engine_call("anvil_dropAllTransactions")
             self._journal.finish(block.number, self._hash, empty=True)

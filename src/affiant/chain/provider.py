@@ -6,7 +6,7 @@ are not in the list, so nobody behind this provider can call them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
@@ -41,12 +41,8 @@ class AllowListedProvider(HTTPProvider):
     """An HTTP provider that refuses every method outside the list."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(
-            url,
-            request_kwargs={"timeout": 20},
-            cache_allowed_requests=True,
-            cacheable_requests={RPCEndpoint("eth_chainId")},  # web3 asks it before every call
-        )
+        super().__init__(url, request_kwargs={"timeout": 20})
+        self._chain_id: RPCResponse | None = None
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """Forward an allowed method.
@@ -59,13 +55,24 @@ class AllowListedProvider(HTTPProvider):
                 f"the RPC method {method} is not allowed here",
                 f"Use one of: {', '.join(sorted(ALLOWED))}",
             )
-        return self._forward(method, params)
+        if method != "eth_chainId":
+            return self._forward(method, params)
+        if self._chain_id is None:  # web3 asks it before every call; it never changes
+            self._chain_id = self._forward(method, params)
+        return self._chain_id
 
     def _forward(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         try:
-            return super().make_request(method, params)
-        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            answer: object = super().make_request(method, params)
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            # requests' errors are OSErrors; the others come from answers that are no JSON-RPC
             raise LedgerError(
                 f"the node at {self.endpoint_uri} does not answer {method}: {error}",
                 "Check that the node runs and that --rpc names it",
             ) from error
+        if not isinstance(answer, dict):
+            raise LedgerError(
+                f"the node at {self.endpoint_uri} answers {method} with {answer!r:.80}",
+                "Check that --rpc names an EVM node",
+            )
+        return cast("RPCResponse", answer)

@@ -86,8 +86,8 @@ class Terms:
             "agent": to_hex(self.agent),
             "anchor": to_hex(self.anchor),
             "logId": to_hex(self.log_id),
-            "validFrom": self.valid_from,
-            "validUntil": self.valid_until,
+            "validFrom": str(self.valid_from),
+            "validUntil": str(self.valid_until),
             "longestLife": self.longest_life,
             "header": to_hex(self.header),
             "buckets": [{"limit": str(b.limit), "window": b.window} for b in self.buckets],
@@ -148,9 +148,10 @@ class Terms:
         if self.extensions:
             raise InputError("the terms have extensions", "Leave them out: version 1 knows none")
         for number, bucket in enumerate(self.buckets):
-            if bucket.window < 1 or bucket.limit < 2:  # one half is the capacity
+            # One half of the limit is the capacity; the sizes are those of the contract's types.
+            if not (2 <= bucket.limit < 1 << 96 and 1 <= bucket.window < 1 << 32):
                 told = f"bucket {number} has limit {bucket.limit}, window {bucket.window} s"
-                raise InputError(told, "Give it a limit of 2 or more and a window of a second")
+                raise InputError(told, "Give a limit from 2 to 2^96 - 1, a window from 1 s on")
         for rule in self.rules:
             if rule.bucket >= len(self.buckets):
                 raise InputError(f"a rule names bucket {rule.bucket}", "Add that bucket")

@@ -197,4 +197,18 @@ class Outbox(Protocol):
 
     def get(self, job: str) -> Draft | None: ...
 
-    def put(self, job: str, draft: Draft) -> None: ...
+    def put(self, job: str, draft: Draft) -> None:
+        """Store what is sworn for a job, once."""
+        ...
+
+    def begin(self, job: str) -> None:
+        """Note that a job has a decision whose outcome is not logged yet."""
+        ...
+
+    def finish(self, job: str) -> None:
+        """Note that a job's outcome is logged."""
+        ...
+
+    def unfinished(self) -> list[str]:
+        """Return the jobs begun and not finished, oldest first."""
+        ...

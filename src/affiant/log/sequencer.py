@@ -48,6 +48,7 @@ class Sequencer(LogReader):
         self._check_last_checkpoint()
         self._found()
         self._check_founding()
+        self._check_nodes(0, storage.size())
 
     def put_body(self, body: bytes) -> bytes:
         """Keep a body, before its statement comes; return its SHA-256.

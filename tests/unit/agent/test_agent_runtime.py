@@ -340,23 +340,38 @@ def test_a_job_of_another_kind_is_not_taken_for_done(shop: Shop, differs: str) -
         shop.agent(key=key).act("job", mandate, model, [due(100)])
 
 
-def test_a_pending_job_keeps_others_of_its_mandate_waiting(shop: Shop) -> None:
-    """While a logged decision waits for its execution, the log takes no other for its nonce."""
+def test_a_pending_job_is_finished_before_the_next_begins(shop: Shop) -> None:
+    """What a crash left of a job holds a nonce; the next job of the mandate finishes it first."""
 
     def gone() -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
         shop.pay("one", ledger=Between(shop, "execute", gone))
+    assert shop.outbox.unfinished() == ["one"]
+    assert shop.pay("two", 50).refused is None
+    assert shop.paid == [100, 50]
+    assert shop.outbox.unfinished() == []
+    assert shop.pay("one").refused is None
+    assert shop.paid == [100, 50]
+    assert findings(shop.audit()) == set()
+
+
+def test_a_pending_job_of_another_house_keeps_the_agent_waiting(shop: Shop) -> None:
+    """An agent's logged decision that this outbox does not know holds its nonce until it ends."""
+
+    def gone() -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        shop.pay("one", ledger=Between(shop, "execute", gone), outbox=MemoryOutbox())
     with pytest.raises(RegistrationRefused) as caught:
         shop.pay("two", 50)
     assert caught.value.reason == "decision-open"
-    assert shop.pay("one").refused is None
     shop.clock.advance(LIFE + 1)
     assert shop.pay("two", 50).refused is not None
     assert shop.pay("three", 50).refused is None
-    assert shop.paid == [100, 50]
-    assert findings(shop.audit()) == set()
+    assert shop.paid == [50]
 
 
 def test_a_late_decision_is_not_executed(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,24 +59,45 @@ def test_a_grant_is_found_again(tmp_path: Path) -> None:
     home.close()
 
 
-def test_a_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """Return an open home."""
+    opened = Home(tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_a_key_is_made_once_and_for_its_owner_only(home: Home) -> None:
     """A key is the same ever after, differs by name, and its file is readable by its owner only."""
-    keys = KeyFolder(tmp_path / "keys")
+    keys = KeyFolder(home.folder / "keys", home)
     assert keys.ledger("buyer") == keys.ledger("buyer") != keys.ledger("shop")
-    assert KeyFolder(tmp_path / "keys").ed25519("log") == keys.ed25519("log")
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "keys").iterdir()}
+    assert KeyFolder(home.folder / "keys", home).ed25519("log") == keys.ed25519("log")
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (home.folder / "keys").iterdir()}
     assert modes == {0o600}
 
 
 @pytest.mark.parametrize("text", ["", "zz", "00" * 32, "ff" * 32, "11" * 31])
-def test_a_damaged_key_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_damaged_key_is_refused(home: Home, text: str) -> None:
     """A key file that holds no key of the curve is refused, and not replaced."""
-    keys = KeyFolder(tmp_path)
-    path = tmp_path / "buyer.secp256k1"
+    path = home.folder / "buyer.secp256k1"
     path.write_text(text, encoding="ascii")
     with pytest.raises(IntegrityError):
-        keys.ledger("buyer")
+        KeyFolder(home.folder, home).ledger("buyer")
     assert path.read_text(encoding="ascii") == text
+
+
+def test_a_lost_or_foreign_key_is_refused(home: Home) -> None:
+    """A key that this home has used is neither made anew nor replaced by another."""
+    keys = KeyFolder(home.folder, home)
+    keys.ledger("buyer")
+    path = home.folder / "buyer.secp256k1"
+    path.unlink()
+    with pytest.raises(IntegrityError, match="missing"):
+        keys.ledger("buyer")
+    assert not path.exists()
+    path.write_text("11" * 32, encoding="ascii")
+    with pytest.raises(InputError, match="another"):
+        keys.ledger("buyer")
 
 
 def test_a_database_is_durable_on_commit(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ FORGERIES: dict[str, tuple[str, Forgery]] = {
     ),
     "terms that name another log": ("mandate.log", _terms(logId=to_hex(NOWHERE))),
     "terms of another agent": ("decision.terms", _terms(agent=to_hex(PAYEE))),
-    "terms that were over": ("decision.terms", _terms(validFrom=0, validUntil=1)),
+    "terms that were over": ("decision.terms", _terms(validFrom="0", validUntil="1")),
     "an execution without decision": (
         "mandate.on-the-record",
         _executions(decision=to_hex(NOWHERE)),

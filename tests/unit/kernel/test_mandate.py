@@ -329,8 +329,8 @@ def test_junk_in_terms_is_refused(name: str, junk: Any) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"validFrom": "7"},
-        {"validFrom": 7.5},
+        {"validFrom": 7},
+        {"validFrom": "7.5"},
         {"longestLife": True},
         {"buckets": [{"limit": 1000, "window": 100}]},
         {"buckets": [{"limit": " 1_000 ", "window": 100}]},

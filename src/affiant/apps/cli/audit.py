@@ -49,9 +49,10 @@ def write_bundle(found: Bundle, path: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    draft = path.with_suffix(path.suffix + ".new")
+    draft = path.parent / f"{path.name}.new"
     try:
         draft.write_bytes(found.encode())
         draft.replace(path)
     except OSError as error:
+        draft.unlink(missing_ok=True)
         raise InputError(f"{path} cannot be written: {error.strerror}", "Name another") from error

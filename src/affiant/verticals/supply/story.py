@@ -30,6 +30,7 @@ PERIODS = 24
 CAP_FACTOR = 3
 """The cap per order, as a multiple of the item's largest period on record."""
 DAY = 86_400
+_COLUMNS = ("item", "period", "quantity", "decision", "transaction")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def story(
     """
     demands = [air_passengers()] if sales is None else read_sales(sales)
     starts = [_start(demand, periods) for demand in demands]
-    shop = _open_shop(house, demands, periods)
+    if sales is not None:
+        _write_orders(orders, [])  # what cannot be written is found before anything is paid
+    shop = _open_shop(house, demands)
     yield Step(
         "grant",
         f"the shop lets its agent pay one supplier, at most {shop.cap} at once",
@@ -92,13 +95,14 @@ def _start(demand: Demand, periods: int) -> int:
     return start
 
 
-def _open_shop(house: House, demands: Sequence[Demand], periods: int) -> Shop:
+def _open_shop(house: House, demands: Sequence[Demand]) -> Shop:
     principal, agent = house.key("shop"), house.key("buyer")
     supplier = house.key("supplier").address
     money = SettlementToken.deploy(house, principal)
     largest = max(Decimal(str(max(d.quantities))) * d.unit_price for d in demands)
     cap = max(CAP_FACTOR * largest, Decimal(1)).quantize(Decimal(1), ROUND_CEILING)
-    limit = 2 * cap * periods * len(demands)
+    # Of the whole series, so that the mandate is the same for any number of periods.
+    limit = 2 * cap * sum(len(demand.quantities) for demand in demands)
     mandate = house.grant(
         "reorder",
         principal=principal,
@@ -184,12 +188,27 @@ def _cost(demand: Demand, ordered: list[int], start: int) -> Step:
 
 
 def _write_orders(path: Path, rows: list[dict[str, Any]]) -> None:
-    draft = path.with_suffix(path.suffix + ".new")
-    with draft.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    draft.replace(path)
+    """Write the orders, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    draft = path.parent / f"{path.name}.new"
+    try:
+        with draft.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, _COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        if rows:
+            draft.replace(path)
+        else:
+            draft.unlink()
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        told = f"the orders cannot be written to {path}: {error.strerror}"
+        raise InputError(told, "Name another file with --orders") from error
 
 
 @dataclass(frozen=True)
