@@ -19,7 +19,7 @@ demo: .venv/base ## install the base set and tell a story: make demo STORY=suppl
 test: .venv/test node_modules/.installed ## contracts, then Python: unit, properties, tampering, real processes
 	@contracts/node npx --no-install forge test
 	@$(BIN)/python -m pytest -q -n 2 -m "not integration"
-	@$(BIN)/python -m pytest -q -m integration
+	@$(BIN)/python -m pytest -q -n 2 -m integration
 
 check: .venv/test node_modules/.installed ## lint, types, layers, dependencies, contract artifacts
 	@$(BIN)/ruff check .

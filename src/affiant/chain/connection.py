@@ -17,6 +17,7 @@ from eth_utils.abi import (
 )
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
+from web3.middleware import ExtraDataToPOAMiddleware
 from web3.providers.base import BaseProvider
 
 from affiant.chain import artifacts
@@ -42,6 +43,8 @@ class Connection:
             LedgerError: the node does not answer.
         """
         self._web3 = Web3(provider)
+        # Chains with a fixed set of validators have longer extra data than web3 allows by default.
+        self._web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
         self._lock = threading.RLock()
         self._payer = payer
         self.name = name

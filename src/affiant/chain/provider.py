@@ -41,7 +41,8 @@ class AllowListedProvider(HTTPProvider):
     """An HTTP provider that refuses every method outside the list."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, request_kwargs={"timeout": 20})
+        # No retries here: senders look for their transaction before they send again.
+        super().__init__(url, {"timeout": 20}, exception_retry_configuration=None)
         self._chain_id: RPCResponse | None = None
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:

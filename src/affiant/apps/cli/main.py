@@ -48,7 +48,12 @@ def demo(
     options: dict[str, Any] = {}
     if story == "supply":
         options = {"sales": sales, "orders": orders, "periods": periods}
-    raise typer.Exit(tell(story, options, home=home, rpc=rpc, port=port, json=json))
+    try:
+        code = tell(story, options, home=home, rpc=rpc, port=port, json=json)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on where this one ended", err=True)
+        code = 130
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -131,6 +136,3 @@ def main() -> None:
         typer.echo(f"error: {error.message}", err=True)
         typer.echo(f"   do: {error.remedy}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("stopped; run the same command again to go on", err=True)
-        sys.exit(130)

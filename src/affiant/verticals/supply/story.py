@@ -96,13 +96,18 @@ def _start(demand: Demand, periods: int) -> int:
 
 
 def _open_shop(house: House, demands: Sequence[Demand]) -> Shop:
+    largest = max(Decimal(str(max(d.quantities))) * d.unit_price for d in demands)
+    cap = max(CAP_FACTOR * largest, Decimal(1)).to_integral_value(ROUND_CEILING)
+    # Of the whole series, so that the mandate is the same for any number of periods.
+    limit = 2 * cap * sum(len(demand.quantities) for demand in demands)
+    if units(limit) >= 1 << 96:
+        raise InputError(
+            f"sales worth up to {largest:g} a period are more than a mandate can hold",
+            "Give quantities or prices in a larger unit",
+        )
     principal, agent = house.key("shop"), house.key("buyer")
     supplier = house.key("supplier").address
     money = SettlementToken.deploy(house, principal)
-    largest = max(Decimal(str(max(d.quantities))) * d.unit_price for d in demands)
-    cap = max(CAP_FACTOR * largest, Decimal(1)).quantize(Decimal(1), ROUND_CEILING)
-    # Of the whole series, so that the mandate is the same for any number of periods.
-    limit = 2 * cap * sum(len(demand.quantities) for demand in demands)
     mandate = house.grant(
         "reorder",
         principal=principal,
@@ -127,12 +132,12 @@ def _orders(
         period = demand.periods[target]
         known = target - demand.lead_time + 1
         began = time.monotonic()
-        act = agent.act(
-            f"reorder/{batch}/{period}",
-            shop.mandate,
-            model,
-            [history_input(demand, known, period), trade],
-        )
+        inputs = [history_input(demand, known, period), trade]
+        job = f"reorder/{batch}/{period}"
+        act = agent.act(job, shop.mandate, model, inputs)
+        while act.refused == "DecisionExpired":  # cut off, and taken up too late: order anew
+            job += "/again"
+            act = agent.act(job, shop.mandate, model, inputs)
         seconds = time.monotonic() - began
         step, row = _told(act, demand, target, seconds)
         yield replace(step, progress=(done, total)), row
