@@ -195,6 +195,10 @@ class WatchedAgent:
         """The agent's key."""
         return self.agent.key
 
+    def recall(self, job: str) -> Act | None:
+        """Return what became of a job that was decided, or None."""
+        return self.agent.recall(job)
+
     def act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
         """Act, and take the time."""
         began = time.perf_counter()

@@ -12,8 +12,9 @@ with affiant.open_house(".affiant") as house:  # a log and a ledger, on this mac
     money.fund(house, owner=shop, account=mandate, amount=200)
 
     @affiant.sworn(house.agent("buyer"), mandate)
-    def reorder(stock: int, sold: list[int]) -> affiant.Proposal:
-        need = sum(sold) - stock
+    def reorder(stock: int, sold: list[int]) -> affiant.Proposal | affiant.Doubt:
+        if (need := sum(sold) - stock) <= 0:
+            return affiant.Doubt(rule="enough", reason=f"{stock} in stock")
         return affiant.Proposal(money.transfer(supplier, need), output={"need": need}, reason="low")
 
     print(reorder("week 47", stock=3, sold=[5, 9]))  # this job acts once, however often it is run

@@ -101,6 +101,7 @@ class Shop(Simulation):
     def audit(self, bundle: Bundle | None = None, *, live: bool = True, **options: Any) -> Report:
         """Audit a bundle, or what there is."""
         ledger = self.ledger.name if live else None
+        options.setdefault("log_id", self.log.policy.log_id)
         return audit(bundle or self.bundle(), CORE_KINDS, ledger=ledger, **options)
 
     def models(self) -> Mapping[bytes, Model]:
@@ -125,6 +126,7 @@ class Scribe:
         self.shop, self.log, self.clock = shop, shop.log, shop.clock
         self.model = self.swear(bodies.MODEL, shop.model.digest, MODEL_CONTENT)
         self.seen = self.observation(b'{"units":100}')
+        shop.archive.put(self.seen.statement.subject, bytes(32), b'{"units":100}')
 
     def swear(
         self,

@@ -54,7 +54,12 @@ def all_is_well(home: Path, orders: int) -> None:
         paid = house.call(model.token, TOKEN, "balanceOf", model.supplier)
         assert paid == orders * (orders + 1) // 2
         assert house.ledger.cancelled(mandate) == set()
-        report = audit(collect(house.log, house.ledger, house.archive), kinds(), ledger="here")
+        report = audit(
+            collect(house.log, house.ledger, house.archive),
+            kinds(),
+            ledger="here",
+            log_id=house.log.policy.log_id,
+        )
         assert report.findings() == []
         assert report.open() == []
 
@@ -177,7 +182,12 @@ def test_a_crash_at_each_step_resumes(
         given_up = [nonce for _, nonce in house.ledger.cancelled(mandate)]
         assert sorted(executed + given_up) == list(range(len(executed) + len(given_up)))
         assert house.call(model.token, TOKEN, "balanceOf", model.supplier) == len(executed)
-        report = audit(collect(house.log, house.ledger, house.archive), kinds(), ledger="here")
+        report = audit(
+            collect(house.log, house.ledger, house.archive),
+            kinds(),
+            ledger="here",
+            log_id=house.log.policy.log_id,
+        )
         assert report.findings() == []
 
 
@@ -220,7 +230,12 @@ def test_a_job_resumed_too_late_acts_at_most_once(
     with open_house(tmp_path) as house:
         assert act_once(house).refused == "DecisionExpired"
         assert act_once(house, "order/1").refused is None
-        report = audit(collect(house.log, house.ledger, house.archive), kinds(), ledger="here")
+        report = audit(
+            collect(house.log, house.ledger, house.archive),
+            kinds(),
+            ledger="here",
+            log_id=house.log.policy.log_id,
+        )
         assert report.findings() == []
 
 

@@ -50,7 +50,8 @@ def report(house: RealHouse, forgeries: list[Step]) -> Report:
     """Audit the house after everything, with replays."""
     assert forgeries
     found = collect(house.log, house.ledger, house.archive)
-    return audit(found, kinds(), ledger=house.ledger.name, models=models())
+    log_id = house.log.policy.log_id
+    return audit(found, kinds(), ledger=house.ledger.name, models=models(), log_id=log_id)
 
 
 def titled(steps: list[Step], title: str) -> list[Step]:

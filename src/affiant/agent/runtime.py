@@ -7,7 +7,7 @@ mandate's nonce is used once, so a job acts once however often it is begun.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from threading import RLock
@@ -17,7 +17,7 @@ from affiant.kernel import body as bodies
 from affiant.kernel import mandate as rules
 from affiant.kernel import statement
 from affiant.kernel.action import ANYONE, Action, BoundAction
-from affiant.kernel.body import CORE_KINDS, Body, Reference
+from affiant.kernel.body import CORE_KINDS, Body, Kind, Reference
 from affiant.kernel.encoding import jcs_decode, to_hex
 from affiant.kernel.errors import (
     CallReverted,
@@ -48,6 +48,8 @@ class Runtime:
     """Returns that many random bytes."""
     turn: AbstractContextManager[Any] = field(default_factory=RLock)
     """Held while acting: decisions for one nonce cannot be made side by side."""
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: CORE_KINDS)
+    """The kinds of statement that the log knows."""
     careful: bool = True
     """Whether it checks the terms itself first. The contract does so in any case."""
 
@@ -65,10 +67,18 @@ class Runtime:
         with self.turn:
             return self._act(job, mandate, model, inputs)
 
+    def recall(self, job: str) -> Act | None:
+        """Return what became of a job that was decided, following it to its end; or None."""
+        with self.turn:
+            draft = self._kept(f"{job}/decision")
+            return None if draft is None else self._follow(job, draft)
+
     def _act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
         """Observe, decide and swear, or take up what was sworn before; then follow it."""
         draft = self._begun(job, mandate, model)
-        if draft is None:
+        if draft is not None:
+            self._same_inputs(job, inputs, len(jcs_decode(draft.body)["content"]["inputs"]))
+        else:
             self._finish_others(mandate)
             self._swear_model(model)
             observed = [self._observe(f"{job}/input/{n}", item) for n, item in enumerate(inputs)]
@@ -95,8 +105,14 @@ class Runtime:
         self.outbox.finish(job)
         refused, reason = None, content["reason"]
         if execution is None:
-            told = jcs_decode(outcome.body)["content"]["events"][0]
-            refused, reason = told["error"], told["reason"]
+            said = jcs_decode(outcome.body)["content"]
+            if said["status"] == "executed":
+                raise IntegrityError(
+                    f"{job!r} was executed in transaction {said['transaction']}, "
+                    f"of which {self.ledger.name} knows nothing",
+                    "The chain has lost blocks: restore it from its newest backup",
+                )
+            refused, reason = said["events"][0]["error"], said["events"][0]["reason"]
         return Act(decided, _proposal(content), refused, reason, execution, outcome.statement)
 
     def _finish_others(self, mandate: bytes) -> None:
@@ -183,8 +199,36 @@ class Runtime:
             shape = list(item.shape)
             content = {"source": item.source, "shape": shape, "units": item.units, "kept": "agent"}
             draft = self._swear(job, bodies.OBSERVATION, subject, content)
+        else:
+            self._same_input(job, item, draft.statement)
         self._log(draft)
         return draft.statement
+
+    def _same_inputs(self, job: str, inputs: Sequence[Input], count: int) -> None:
+        """Refuse to tell of a job as if it had been decided over other data.
+
+        Raises:
+            InputError: the data differ.
+        """
+        if len(inputs) != count:
+            raise InputError(
+                f"{job!r} was decided over {count} inputs, not {len(inputs)}",
+                "Give the job another name",
+            )
+        for n, item in enumerate(inputs):
+            draft = self._kept(f"{job}/input/{n}")
+            if draft is not None:
+                self._same_input(job, item, draft.statement)
+
+    def _same_input(self, job: str, item: Input, told: Statement) -> None:
+        kept = self.archive.get(told.subject)
+        if kept is None or len(kept[0]) != SALT_LENGTH:
+            return  # lost or altered: found when it is read
+        if commitment(kept[0], item.data) != told.subject:
+            raise InputError(
+                f"{job!r} was begun with other data from {item.source}",
+                "Give it the data it was begun with, or give the job another name",
+            )
 
     def _read(self, observed: Sequence[Statement]) -> list[Any] | Doubt:
         """Read every input once and hash what was read, as the last thing before the model."""
@@ -311,7 +355,7 @@ class Runtime:
         lineage = tuple(Reference(self.log.policy.log_id, told.leaf) for told in because)
         salt = self.random(bodies.SALT_LENGTH)
         body = Body(kind, bodies.moment(now), salt, content, lineage)
-        bodies.decode(body.encoded, CORE_KINDS)  # what the log would refuse is never sworn
+        bodies.decode(body.encoded, self.kinds)  # what the log would refuse is never sworn
         signed = statement.sign(kind, subject, body.digest, self.key, now)
         draft = Draft(body.encoded, signed)
         self.outbox.put(job, draft)

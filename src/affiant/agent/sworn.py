@@ -32,7 +32,7 @@ class FunctionModel:
     @property
     def name(self) -> str:
         """The function's qualified name."""
-        return f"{self.function.__module__}.{self.function.__qualname__}"
+        return self.function.__qualname__.replace("<locals>.", "")
 
     @functools.cached_property
     def digest(self) -> bytes:

@@ -87,6 +87,13 @@ class Home:
             )
         return value
 
+    def note(self, key: str, value: str) -> None:
+        """Keep a fact that changes. It may be lost in a power cut, and is then the one before."""
+        database = assert_open(self._db)
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("INSERT OR REPLACE INTO home VALUES (?, ?)", (key, value))
+        database.execute("PRAGMA synchronous = FULL")
+
     def fact(self, key: str) -> str | None:
         """Return a kept fact."""
         query = "SELECT value FROM home WHERE key = ?"

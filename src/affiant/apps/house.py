@@ -62,6 +62,7 @@ class RealHouse:
         """
         self._stack = ExitStack()
         self._turn = threading.RLock()
+        self._kinds = kinds()
         try:
             self._home = Home(folder)
             self._stack.callback(self._home.close)
@@ -74,6 +75,8 @@ class RealHouse:
             self._operator = self.keys.ledger("operator")
             self._chain = self._connect(rpc, port)
             self.ledger = EvmLedger(self._chain, self._operator)
+            if not reading:  # an audit tells more than that they differ
+                self.ledger.check_history(self.view)
         except BaseException:
             self._stack.close()
             raise
@@ -108,6 +111,7 @@ class RealHouse:
             clock=self.clock,
             random=secrets.token_bytes,
             turn=self._turn,
+            kinds=self._kinds,
             careful=careful,
         )
 
@@ -176,7 +180,7 @@ class RealHouse:
         storage = Storage(self._log_db)
         self.view: LogView
         try:
-            self._log = Sequencer(storage, policy, signer, key, kinds(), self.clock)
+            self._log = Sequencer(storage, policy, signer, key, self._kinds, self.clock)
             self.view = self._log
         except IntegrityError:
             if not reading:
@@ -200,8 +204,16 @@ class RealHouse:
             now = self.clock.now()
             genesis = Genesis(EMBEDDED_CHAIN_ID, now, install.ANVIL_VERSION)
             journal = Journal(self._database("chain"), genesis)
-            chain = EmbeddedChain(engine, journal, self.clock, port)
+            chain = EmbeddedChain(
+                engine, journal, self.clock, port, lambda n: self._home.note("block", str(n))
+            )
             self._stack.callback(chain.close)
+            seen = int(self._home.fact("block") or 0)
+            if chain.number < seen:
+                raise IntegrityError(
+                    f"the chain's journal ends at block {chain.number}, this home has seen {seen}",
+                    "Restore chain.db from its newest backup; an older one would act again",
+                )
             name = f"embedded chain {journal.genesis.chain_id}"
             return Connection(chain, name, self._operator)
         if not rpc.startswith(("http://", "https://")):

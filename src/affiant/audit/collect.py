@@ -37,7 +37,7 @@ def collect(log: LogView, ledger: Ledger, archive: Archive, target: str | None =
         body = log.body(told.body)
         if body is not None:
             held[told.body] = body
-            mandates |= _mandate_of(told.kind, body)
+            mandates |= _mandates_of(told.kind, body)
         kept = archive.get(told.subject) if told.kind == bodies.OBSERVATION else None
         if kept is not None:
             data[told.subject] = kept
@@ -126,11 +126,14 @@ def _named(data: bytes | None) -> tuple[list[bytes], bytes | None]:
         return [], None
 
 
-def _mandate_of(kind: str, body: bytes) -> set[bytes]:
+def _mandates_of(kind: str, body: bytes) -> set[bytes]:
+    """Return the mandates that a decision or refusal names, in its content and in its action."""
     if kind not in (bodies.DECISION, bodies.REFUSAL):
         return set()
     try:
-        return {from_hex(jcs_decode(body)["content"]["mandate"], 20)}
+        content = jcs_decode(body)["content"]
+        named = [content["mandate"], (content["action"] or content)["mandate"]]
+        return {from_hex(name, 20) for name in named}
     except (MalformedError, KeyError, TypeError):
         return set()
 

@@ -62,7 +62,7 @@ class Report:
     origin: str
     log_id: bytes
     witnesses: int
-    """How many independent witnesses the log's policy demands."""
+    """How many independent witnesses' signatures were checked."""
     ledger: str | None
     """The chain that was asked, or None for an offline check."""
     nodes: list[Node]
@@ -97,3 +97,10 @@ class Report:
             "notChecked": [check.to_json() for check in self.open()],
             "tree": [node.to_json() for node in self.nodes],
         }
+
+
+def by_chain(ledger: str | None, good: bool = True) -> bool | None:  # noqa: FBT001, FBT002 (a verdict)
+    """Judge a chain claim: wrong is wrong; right counts only if a chain was asked."""
+    if not good:
+        return False
+    return True if ledger else None

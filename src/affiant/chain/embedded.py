@@ -8,6 +8,7 @@ transaction may have happened that its sender was not told of; senders look befo
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,8 +28,17 @@ STALE_SECONDS = 15
 class EmbeddedChain(AllowListedProvider):
     """A provider whose transactions are durable when they are acknowledged."""
 
-    def __init__(self, binary: Path, journal: Journal, clock: Clock, port: int = 0) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        journal: Journal,
+        clock: Clock,
+        port: int = 0,
+        acknowledged: Callable[[int], object] = int,
+    ) -> None:
         """Start the engine and mine the journal again.
+
+        `acknowledged` hears the number of every block that senders may rely on.
 
         Raises:
             IntegrityError: a block hashes differently than it did.
@@ -37,6 +47,7 @@ class EmbeddedChain(AllowListedProvider):
         genesis = journal.genesis
         self._journal = journal
         self._clock = clock
+        self._acknowledged = acknowledged
         self._lock = threading.Lock()
         self._engine = Anvil(
             binary, chain_id=genesis.chain_id, genesis_time=genesis.time, port=port
@@ -50,6 +61,11 @@ class EmbeddedChain(AllowListedProvider):
         except BaseException:
             self.close()
             raise
+
+    @property
+    def number(self) -> int:
+        """The newest block's number."""
+        return self._number
 
     def close(self) -> None:
         """End the engine."""
@@ -133,6 +149,7 @@ class EmbeddedChain(AllowListedProvider):
             self._journal.finish(block.number, self._hash, empty=True)
             return {"code": -32000, "message": "transaction was not mined; is its nonce too high?"}
         self._journal.finish(block.number, self._hash)
+        self._acknowledged(block.number)
         return None
 
     def _engine_call(self, method: str, *params: Any) -> Any:

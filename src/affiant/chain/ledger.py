@@ -86,6 +86,15 @@ class EvmLedger:
             levels[index] = Level((bucket.capacity - left) * bucket.window, now)
         return State(revoked, epoch, nonce, levels)
 
+    def check_history(self, log: LogView) -> None:
+        """Compare a log with what the chain holds of it, before anything is added or signed.
+
+        Raises:
+            IntegrityError: the chain holds a history of which the log's is no extension.
+        """
+        _, size, root = self._held(log.policy.log_id)
+        _check_extends(log, size, root)
+
     def anchor(self, log: LogView, index: int | None = None) -> Seat:
         """Return a seat on chain that holds the entry at `index`, by default the newest one.
 
@@ -233,12 +242,11 @@ class EvmLedger:
 
 
 def _check_extends(log: LogView, size: int, root: bytes) -> None:
-    """Compare a log with what the chain holds of it."""
-    head = log.head()
-    if head.size < size:
+    """Compare a log with what the chain holds of it; nothing is signed for that."""
+    if log.size() < size:
         raise IntegrityError(
-            f"{log.policy.origin} has {head.size} entries, the chain holds {size} of it",
-            "The log lost entries: restore its newest backup; do not act on this one",
+            f"{log.policy.origin} has {log.size()} entries, the chain holds {size} of it",
+            "The log lost entries: restore its newest backup; one older than the chain is no help",
         )
     mine = merkle.root_of(log.node, size)
     if size and mine != root:

@@ -27,6 +27,12 @@ def _terms(value: object) -> object:
     return Terms.from_json(value if isinstance(value, dict) else {})
 
 
+def _flag(value: object) -> object:
+    if not isinstance(value, bool):
+        raise MalformedError("bad-bundle", f"{value!r:.40} is not true or false")
+    return value
+
+
 def _nonce(value: object) -> object:
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         raise MalformedError("bad-bundle", f"{value!r:.40} is not a nonce")
@@ -71,7 +77,7 @@ _CHAIN = form.record(
         "chainId": form.decimal,
         "anchors": form.several(_ANCHOR),
         "mandates": form.mapping(form.optional(_GRANT)),
-        "whole": form.anything,
+        "whole": _flag,
     }
 )
 

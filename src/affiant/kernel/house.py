@@ -45,6 +45,10 @@ class Agent(Protocol):
         """Decide over the inputs, under oath, and act: once per job, however often called."""
         ...
 
+    def recall(self, job: str) -> Act | None:
+        """Return what became of a job that was decided, or None."""
+        ...
+
 
 @dataclass(frozen=True)
 class Step:
@@ -123,16 +127,19 @@ class House(Protocol):
 
 @dataclass(frozen=True)
 class Vertical:
-    """What a vertical brings. The doors are `module:name`, imported only when they are used."""
+    """What a vertical brings to the house. The doors are `module:name`, opened when used.
+
+    Its verbs are the typer application `app` in its module `cli`.
+    """
 
     name: str
     summary: str
     story: str
     """A function `story(house, **options) -> Iterator[Step]`."""
-    cli: str
-    """A typer application with the vertical's verbs."""
     models: str
     """A function `models() -> list[Model]` with every model that a replay may need."""
+    check: str | None = None
+    """A function `check(**options)` that refuses bad options before a house is opened."""
     needs: tuple[str, ...] = ()
     """Modules beyond the base set; the extra with the vertical's name installs them."""
     kinds: Mapping[str, Kind] = field(default_factory=dict)

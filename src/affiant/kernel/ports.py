@@ -53,6 +53,10 @@ class LogView(Protocol):
         """The Ed25519 key of its notes and receipts."""
         ...
 
+    def size(self) -> int:
+        """Return how many entries there are; the newest may not be under a checkpoint yet."""
+        ...
+
     def head(self) -> Head:
         """Return the newest checkpoint."""
         ...

@@ -52,6 +52,10 @@ class LogReader:
         """The Ed25519 key of its notes and receipts."""
         return self._key
 
+    def size(self) -> int:
+        """Return how many entries there are; the newest may not be under a checkpoint yet."""
+        return self._storage.size()
+
     def head(self) -> Head:
         """Return the newest checkpoint that was signed.
 

@@ -11,7 +11,7 @@ from affiant.kernel.action import BoundAction
 from affiant.kernel.body import Body, Kind
 from affiant.kernel.checkpoint import Checkpoint, LogPolicy
 from affiant.kernel.encoding import sha256, to_hex
-from affiant.kernel.errors import IntegrityError, SetupError
+from affiant.kernel.errors import IntegrityError, MalformedError, SetupError
 from affiant.kernel.identity import Ed25519Key, LedgerKey
 from affiant.kernel.ports import Clock, Head
 from affiant.kernel.statement import Statement
@@ -143,13 +143,29 @@ class Sequencer(LogReader):
 
     def _check_nodes(self, start: int, size: int) -> None:
         """Compare the nodes that are to be signed with those that their entries give."""
-        leaves = [merkle.leaf_hash(self._storage.row(i).entry) for i in range(start, size)]
+        rows = [self._storage.row(index) for index in range(start, size)]
+        for row in rows:
+            self._check_row(row)
+        leaves = [merkle.leaf_hash(row.entry) for row in rows]
         for level, place, value in self._completed(start, leaves):
             if self._storage.node(level, place) != value:
                 raise IntegrityError(
                     f"node {place} of level {level} is not what the log's entries give",
                     "Restore the log's database from a backup; nothing is signed over this one",
                 )
+
+    def _check_row(self, row: Row) -> None:
+        """Compare the columns by which entries are found with the entry itself."""
+        try:
+            told = statement.decode(row.entry).unverified
+            wanted = (told.leaf, told.kind, told.subject, told.issuer.did)
+        except MalformedError:
+            wanted = (b"", "", b"", "")
+        if (row.leaf, row.kind, row.subject, row.issuer) != wanted:
+            raise IntegrityError(
+                f"entry {row.index} is damaged, or filed under another name than its own",
+                "Restore the log's database from a backup; nothing is signed over this one",
+            )
 
     def _check_founding(self) -> None:
         """Compare policy and key with what the log swore to first."""

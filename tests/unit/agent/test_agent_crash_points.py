@@ -12,6 +12,7 @@ from fuse import Crash, Fuse
 from affiant.kernel import body as bodies
 from affiant.kernel import statement
 from affiant.kernel.encoding import to_hex
+from affiant.kernel.errors import InputError
 from affiant.kernel.house import Act
 from shop import Shop, findings
 
@@ -157,11 +158,12 @@ def test_the_sworn_reason_survives_a_crash() -> None:
         assert "AboveCap" in outcome["events"][0]["reason"]
 
 
-def test_a_later_run_with_other_data_changes_nothing() -> None:
-    """What was observed first is what the job rests on, also when it is begun again with more."""
+@pytest.mark.parametrize("decided", [False, True])
+def test_a_later_run_with_other_data_is_refused(*, decided: bool) -> None:
+    """A job begun over some data is neither decided over other data nor told as if it had been."""
     shop = Shop()
-    crash(pays, shop, Fuse(calls(pays) // 2))
-    act = shop.pay(units=399)
+    crash(pays, shop, Fuse(calls(pays) - 1 if decided else calls(pays) // 3))
+    with pytest.raises(InputError, match="other data"):
+        shop.pay(units=399)
+    shop.pay()
     assert shop.paid == [100]
-    assert act.proposal is not None
-    assert act.proposal.output == {"units": 100}

@@ -211,7 +211,7 @@ def test_an_answer_that_cannot_be_sworn_leaves_the_job_open(shop: Shop, answer: 
     with pytest.raises(AffiantError):
         acts(shop, answer)
     assert shop.outbox.get("job/decision") is None
-    assert shop.pay().refused is None
+    assert shop.pay(units=1).refused is None
 
 
 @pytest.mark.parametrize(

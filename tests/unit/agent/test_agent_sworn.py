@@ -54,7 +54,7 @@ def test_arguments_are_observed_in_order(shop: Shop) -> None:
     pay("monday", note="why", bill={"units": 70})
     assert seen(shop) == [{"units": 70}, 0, "why"]
     told = shop.said(bodies.OBSERVATION)
-    name = f"{settle.__module__}.settle"
+    name = "settle"
     assert [item["source"] for item in told] == [
         f"argument {argument} of {name}" for argument in ("bill", "discount", "note")
     ]

@@ -19,7 +19,8 @@ def test_every_vertical_opens_its_doors() -> None:
     for name in wiring.VERTICALS:
         found = wiring.vertical(name)
         assert found.name == name
-        assert all(wiring.door(target) for target in (found.story, found.cli, found.models))
+        assert all(wiring.door(target) for target in (found.story, found.models))
+        assert wiring.door(f"affiant.verticals.{name}.cli:app")
 
 
 def test_an_unknown_story_is_refused_with_the_choice() -> None:

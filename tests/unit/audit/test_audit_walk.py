@@ -23,7 +23,7 @@ from affiant.kernel.ports import Execution
 from affiant.log.sequencer import Sequencer
 from affiant.log.storage import Storage
 from affiant.testing import fixed_key, memory_database
-from shop import PAYEE, STRANGER, Scribe, Shop, findings
+from shop import PAYEE, STRANGER, Scribe, Shop, findings, transfer
 
 NOWHERE = sha256(b"nowhere")
 OF_THE_CHAIN = {
@@ -72,9 +72,11 @@ def test_everything_holds_against_the_chain(done: Shop) -> None:
     assert {check.name for check in report.checks()} == OF_THE_CHAIN | {
         "decision.inputs",
         "decision.model",
+        "decision.nonce",
         "decision.replay",
         "decision.subject",
         "log.checkpoint",
+        "log.id",
         "log.key",
         "log.policy",
         "log.root",
@@ -92,7 +94,7 @@ def test_offline_the_chains_claims_are_open(done: Shop) -> None:
     report = done.audit(live=False)
     assert report.good
     assert {check.name for check in report.open()} == OF_THE_CHAIN
-    assert not {c.name for c in report.checks() if c.good} & (OF_THE_CHAIN - {"decision.terms"})
+    assert not {c.name for c in report.checks() if c.good} & OF_THE_CHAIN
 
 
 def test_a_bundle_that_went_over_the_wire_holds(done: Shop) -> None:
@@ -348,14 +350,48 @@ def test_a_decision_that_waits_is_open_and_no_finding(shop: Shop, scribe: Scribe
     scribe.begin().register(scribe.decision())
     report = shop.audit()
     assert report.good
-    assert [check.name for check in report.open()] == ["decision.outcome", "observation.data"]
+    assert [check.name for check in report.open()] == ["decision.outcome"]
 
 
 def test_data_may_be_withheld(done: Shop) -> None:
-    """Undisclosed data leaves its check open."""
-    report = done.audit(replace(done.bundle(), data={}))
+    """Offline undisclosed data leaves its check open; in the house it was lost, a finding."""
+    bundle = replace(done.bundle(), data={})
+    report = done.audit(bundle, live=False)
     assert report.good
-    assert {check.name for check in report.open()} == {"observation.data"}
+    assert "observation.data" in {check.name for check in report.open()}
+    assert findings(done.audit(bundle)) == {"observation.data"}
+
+
+def test_a_log_that_nobody_trusts_is_not_vouched_for(done: Shop) -> None:
+    """Without a trusted log id that check is open; with another one it is a finding."""
+    bundle = done.bundle()
+    assert "log.id" in {check.name for check in done.audit(bundle, log_id=None).open()}
+    assert findings(done.audit(bundle, log_id=NOWHERE)) == {"log.id"}
+
+
+def test_an_action_under_another_mandate_than_told_is_found(
+    shop: Shop, scribe: Scribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a lax log and the agent together, an execution under a hidden mandate is still found."""
+    monkeypatch.setattr(shop.log._rules, "check", lambda _told, _now: None)
+    bound = scribe.begin().action()
+    decision = scribe.decision(bound, mandate="0x" + "11" * 20)
+    scribe.register(decision)
+    shop.ledger.execute(bound, decision.statement, shop.log, shop.ledger.anchor(shop.log))
+    report = shop.audit()
+    assert "decision.subject" in findings(report)
+    assert to_hex(shop.mandate) in shop.bundle().chain["mandates"]
+
+
+def test_two_open_decisions_for_one_nonce_are_found(
+    shop: Shop, scribe: Scribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that hoards decisions for one nonce, on a log that lets it, is found."""
+    monkeypatch.setattr(shop.log._rules, "check", lambda _told, _now: None)
+    scribe.begin().register(
+        scribe.decision(), scribe.decision(scribe.action(data=transfer(99).data))
+    )
+    assert findings(shop.audit()) == {"decision.nonce"}
 
 
 @pytest.mark.parametrize("kind", [bodies.REFUSAL, bodies.OUTCOME])

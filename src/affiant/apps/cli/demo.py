@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json as encoder
 import os
 import shutil
@@ -22,6 +23,7 @@ from affiant.apps.wiring import check_extra, door, kinds, models, open_house, ve
 from affiant.audit.collect import collect
 from affiant.audit.walk import audit
 from affiant.kernel.encoding import to_hex
+from affiant.kernel.errors import InputError
 from affiant.kernel.house import Step
 
 MARK = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
@@ -33,6 +35,13 @@ def tell(
     """Tell a story; return the exit code: 0 only if every step came out as it must."""
     chosen = vertical(name)
     check_extra(chosen)
+    story = door(chosen.story)
+    known = inspect.signature(story).parameters
+    for option in options:
+        if option not in known:
+            raise InputError(f"the story {name!r} takes no --{option}", "Leave it out")
+    if chosen.check is not None:
+        door(chosen.check)(**options)
     began = time.monotonic()
     steps: list[Step] = []
     console = Console(quiet=json, highlight=False, soft_wrap=True, emoji=False)
@@ -40,7 +49,7 @@ def tell(
         console.print(f"[bold]{chosen.summary}[/]\nhome {home}, {house.ledger.name}\n")
         with _progress(console) as progress:
             task = progress.add_task(chosen.name, total=None, visible=False)
-            for step in _all(house, door(chosen.story)(house, **options), home):
+            for step in _all(house, story(house, **options), home):
                 steps.append(step)
                 if step.progress is not None:
                     done, total = step.progress
@@ -52,7 +61,7 @@ def tell(
         told = {"story": name, "good": good, "seconds": seconds, "home": str(home)}
         print(encoder.dumps({**told, "steps": [_step(step) for step in steps]}, indent=2))  # noqa: T201 (the command's output)
     else:
-        _next(console, steps, home, seconds)
+        _next(console, steps, home, seconds, sales="sales" in known)
     return 0 if good else 1
 
 
@@ -60,7 +69,8 @@ def _all(house: RealHouse, story: Iterator[Step], home: Path) -> Iterator[Step]:
     yield from story
     yield from tampering(house)
     found = collect(house.log, house.ledger, house.archive)
-    report = audit(found, kinds(), ledger=house.ledger.name, models=models())
+    log_id = house.log.policy.log_id
+    report = audit(found, kinds(), ledger=house.ledger.name, models=models(), log_id=log_id)
     path = home / "demo.bundle"
     write_bundle(found, path)
     text = (
@@ -83,18 +93,18 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True)
 
 
-def _next(console: Console, steps: list[Step], home: Path, seconds: float) -> None:
-    acts = [step.facts for step in steps if step.title == "order" and step.facts.get("gas")]
-    if acts:
-        gas = [int(facts["gas"]) for facts in acts]
+def _next(console: Console, steps: list[Step], home: Path, seconds: float, *, sales: bool) -> None:
+    gas = [int(step.facts["gas"]) for step in steps if step.facts.get("gas")]
+    if gas:
         console.print(f"  gas per action: {min(gas)} to {max(gas)}; whole story: {seconds} s")
+    done = [step.facts["transaction"] for step in steps if step.facts.get("transaction")]
     option = "" if str(home) == ".affiant" else f" --home {home}"
-    transaction = acts[-1]["transaction"] if acts else ""
-    console.print("\n[bold]Try next[/]")
     command = _command()
+    console.print("\n[bold]Try next[/]")
     console.print(f"  {command} verify {home / 'demo.bundle'}")
-    console.print(f"  {command} audit {transaction} --replay{option}")
-    console.print(f"  {command} demo --sales YOUR.csv{option}   (item,period,quantity)")
+    console.print(f"  {command} audit {done[-1] if done else ''} --replay{option}")
+    if sales:
+        console.print(f"  {command} demo --sales YOUR.csv{option}   (item,period,quantity)")
 
 
 def _command() -> str:

@@ -7,7 +7,7 @@ import importlib
 import json as encoder
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -33,10 +33,10 @@ app.add_typer(chain, name="chain")
 def demo(
     story: Annotated[str, typer.Argument(help="The vertical whose story to tell.")] = "supply",
     sales: Annotated[Path | None, typer.Option(help="Your CSV: item, period, quantity.")] = None,
-    orders: Annotated[Path, typer.Option(help="Where the orders go, with --sales.")] = Path(
-        "orders.csv"
-    ),
-    periods: Annotated[int, typer.Option(min=1, help="Periods to order for.")] = 24,
+    orders: Annotated[
+        Path | None, typer.Option(help="Where the orders go, with --sales (orders.csv).")
+    ] = None,
+    periods: Annotated[int | None, typer.Option(min=1, help="Periods to order for (24).")] = None,
     home: Home = DEFAULT_HOME,
     rpc: Rpc = None,
     port: Port = 0,
@@ -45,9 +45,8 @@ def demo(
     """Tell a vertical's story end to end on this machine, and audit it."""
     from affiant.apps.cli.demo import tell
 
-    options: dict[str, Any] = {}
-    if story == "supply":
-        options = {"sales": sales, "orders": orders, "periods": periods}
+    given = {"sales": sales, "orders": orders, "periods": periods}
+    options = {name: value for name, value in given.items() if value is not None}
     try:
         code = tell(story, options, home=home, rpc=rpc, port=port, json=json)
     except KeyboardInterrupt:
@@ -62,6 +61,9 @@ def audit(
         str | None, typer.Argument(help="Transaction, statement or agent (0x…); all without.")
     ] = None,
     replay: Annotated[bool, typer.Option("--replay", help="Run the models again.")] = False,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A function of yours to replay: module:function.")
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="Write a bundle to this file.")] = None,
     home: Home = DEFAULT_HOME,
     rpc: Rpc = None,
@@ -72,7 +74,16 @@ def audit(
     from affiant.apps.cli.audit import live
 
     raise typer.Exit(
-        live(target, replay=replay, export=export, home=home, rpc=rpc, port=port, json=json)
+        live(
+            target,
+            replay=replay,
+            own=model or [],
+            export=export,
+            home=home,
+            rpc=rpc,
+            port=port,
+            json=json,
+        )
     )
 
 

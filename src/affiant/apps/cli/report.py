@@ -64,4 +64,5 @@ def _counts(checks: list[Check]) -> dict[str, int]:
 
 
 def _of_chain(name: str) -> bool:
-    return name.startswith(("mandate.", "log.anchored", "decision.", "refusal."))
+    own = ("decision.replay", "observation.data", "log.id")
+    return name not in own and not name.startswith("statement.")

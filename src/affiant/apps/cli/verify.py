@@ -8,9 +8,9 @@ from pathlib import Path
 import typer
 
 from affiant.apps.cli.report import render
+from affiant.apps.wiring import kinds
 from affiant.audit.walk import audit
 from affiant.kernel import bundle
-from affiant.kernel.body import CORE_KINDS
 from affiant.kernel.encoding import from_hex
 from affiant.kernel.errors import InputError
 
@@ -22,7 +22,7 @@ def offline(file: Path, *, log_id: str | None, json: bool) -> int:
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}", "Name a bundle") from error
     expected = None if log_id is None else from_hex(log_id.lower(), 32)
-    report = audit(bundle.decode(data), CORE_KINDS, log_id=expected)
+    report = audit(bundle.decode(data), kinds(), log_id=expected)
     if json:
         typer.echo(encoder.dumps(report.to_json(), indent=2))
     else:

@@ -14,7 +14,7 @@ from affiant.kernel import body as bodies
 from affiant.kernel import merkle, statement
 from affiant.kernel.body import Body
 from affiant.kernel.encoding import to_hex
-from affiant.kernel.errors import CallReverted, IntegrityError, RegistrationRefused
+from affiant.kernel.errors import CallReverted, RegistrationRefused
 from affiant.kernel.house import Step
 from affiant.kernel.ports import LogView
 from affiant.log.reader import LogReader
@@ -26,6 +26,9 @@ def tampering(house: RealHouse) -> Iterator[Step]:
     """Forge copies of the log; the house's own log is not touched."""
     house.log.head()
     index = _last_executed(house)
+    if index is None:
+        yield Step("forgery", "nothing was executed, so there is nothing to forge")
+        return
     flipped = _edited(house, _flip(index))
     yield _caught(house, "a byte changed in the log", flipped, "statement.signature")
     swapped = _edited(house, _swap(house, index))
@@ -35,14 +38,15 @@ def tampering(house: RealHouse) -> Iterator[Step]:
     yield _fork_on_chain(house, forked)
 
 
-def _last_executed(house: RealHouse) -> int:
+def _last_executed(house: RealHouse) -> int | None:
     for index in reversed(range(house.log.head().size)):
-        if statement.decode(house.log.entry(index)).unverified.kind == bodies.DECISION:
-            leaf = statement.decode(house.log.entry(index)).unverified.leaf
-            mandate = _mandate(house, index)
-            if house.ledger.executions(mandate, leaf):
-                return index
-    raise IntegrityError("this house has executed nothing", "Run the story first")
+        told = statement.decode(house.log.entry(index)).unverified
+        executed = told.kind == bodies.DECISION and house.ledger.executions(
+            _mandate(house, index), told.leaf
+        )
+        if executed:
+            return index
+    return None
 
 
 def _mandate(house: RealHouse, index: int) -> bytes:
@@ -73,7 +77,7 @@ def _swap(house: RealHouse, index: int) -> Callable[[sqlite3.Connection], None]:
 
     def edit(copy: sqlite3.Connection) -> None:
         (body,) = copy.execute("SELECT body FROM bodies WHERE digest = ?", (told.body,)).fetchone()
-        swapped = bytes(body).replace(b'"quantity":', b'"quantity":1', 1)
+        swapped = bytes(body).replace(b'"reason":"', b'"reason":"not ', 1)
         copy.execute("UPDATE bodies SET body = ? WHERE digest = ?", (swapped, told.body))
 
     return edit
@@ -117,7 +121,8 @@ def _pad(house: RealHouse, fork: Sequencer, number: int) -> None:
 
 def _caught(house: RealHouse, title: str, forged: LogView, expected: str) -> Step:
     """Audit a forged log; good if the check that must fail is among the findings."""
-    report = audit(collect(forged, house.ledger, house.archive), kinds(), ledger=house.ledger.name)
+    evidence, log_id = collect(forged, house.ledger, house.archive), house.log.policy.log_id
+    report = audit(evidence, kinds(), ledger=house.ledger.name, log_id=log_id)
     findings = report.findings()
     named = [finding for finding in findings if finding.name == expected]
     facts = {"forgery": title, "findings": [finding.to_json() for finding in findings]}

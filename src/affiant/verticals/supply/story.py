@@ -6,7 +6,7 @@ import csv
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,12 @@ from affiant.verticals.supply.costs import compare
 from affiant.verticals.supply.demand import Demand, air_passengers, read_sales
 from affiant.verticals.supply.newsvendor import unit_costs
 from affiant.verticals.supply.reorder import GreedyModel, ReorderModel, history_input, trade_input
-from affiant.verticals.supply.token import SettlementToken, paid, units
+from affiant.verticals.supply.token import DECIMALS, SettlementToken, paid, units
 
 PERIODS = 24
+ORDERS = Path("orders.csv")
+ORDERS_A_DAY = 1000
+"""What the mandate allows in a day is at least this many orders at the cap."""
 CAP_FACTOR = 3
 """The cap per order, as a multiple of the item's largest period on record."""
 DAY = 86_400
@@ -47,11 +50,23 @@ class Shop:
         return trade_input(demand, self.money.address, self.supplier, *unit_costs(None, None))
 
 
+def check(*, sales: Path | None = None, orders: Path = ORDERS, periods: int = PERIODS) -> None:
+    """Refuse what the story could not be told over, before anything is opened.
+
+    Raises:
+        InputError: the sales or the orders file cannot be used.
+    """
+    for demand in _demands(sales):
+        _start(demand, periods)
+    if sales is not None:
+        _write_orders(orders, [])
+
+
 def story(
     house: House,
     *,
     sales: Path | None = None,
-    orders: Path = Path("orders.csv"),
+    orders: Path = ORDERS,
     periods: int = PERIODS,
 ) -> Iterator[Step]:
     """Tell the story over the built-in series, or over a user's sales; write their orders.
@@ -59,14 +74,16 @@ def story(
     Raises:
         InputError: the file cannot be used; nothing has been ordered.
     """
-    demands = [air_passengers()] if sales is None else read_sales(sales)
+    check(sales=sales, orders=orders, periods=periods)
+    demands = _demands(sales)
     starts = [_start(demand, periods) for demand in demands]
-    if sales is not None:
-        _write_orders(orders, [])  # what cannot be written is found before anything is paid
-    shop = _open_shop(house, demands)
+    count = sum(len(d.quantities) - start for d, start in zip(demands, starts, strict=True))
+    shop = _open_shop(house, demands, count)
+    short = "" if count == periods * len(demands) else " (a short history allows no more)"
     yield Step(
         "grant",
-        f"the shop lets its agent pay one supplier, at most {shop.cap} at once",
+        f"the shop lets its agent pay one supplier, at most {shop.cap} SETL at once; "
+        f"{count} orders to place{short}",
         {"mandate": to_hex(shop.mandate), "agent": to_hex(house.key("buyer").address)},
     )
     rows: list[dict[str, Any]] = []
@@ -83,6 +100,10 @@ def story(
     yield from _attempts(house, shop, demands[0])
 
 
+def _demands(sales: Path | None) -> list[Demand]:
+    return [air_passengers()] if sales is None else read_sales(sales)
+
+
 def _start(demand: Demand, periods: int) -> int:
     least = 2 * demand.season + 2 * demand.lead_time - 1
     start = max(len(demand.quantities) - periods, least)
@@ -95,12 +116,13 @@ def _start(demand: Demand, periods: int) -> int:
     return start
 
 
-def _open_shop(house: House, demands: Sequence[Demand]) -> Shop:
+def _open_shop(house: House, demands: Sequence[Demand], count: int) -> Shop:
+    """Find or grant the mandate, and put into it what `count` orders may cost at most."""
     largest = max(Decimal(str(max(d.quantities))) * d.unit_price for d in demands)
-    cap = max(CAP_FACTOR * largest, Decimal(1)).to_integral_value(ROUND_CEILING)
-    # Of the whole series, so that the mandate is the same for any number of periods.
-    limit = 2 * cap * sum(len(demand.quantities) for demand in demands)
-    if units(limit) >= 1 << 96:
+    cap = _round_up(max(CAP_FACTOR * largest, Decimal(1)))
+    # Both rounded up, so that a longer history usually finds the same mandate again.
+    limit = 2 * cap * _round_up(Decimal(max(count, ORDERS_A_DAY)))
+    if limit * 10**DECIMALS >= 1 << 96:
         raise InputError(
             f"sales worth up to {largest:g} a period are more than a mandate can hold",
             "Give quantities or prices in a larger unit",
@@ -115,31 +137,38 @@ def _open_shop(house: House, demands: Sequence[Demand]) -> Shop:
         rules=[money.rule([supplier], cap)],
         buckets=[Bucket(units(limit), DAY)],
     )
-    money.fund(house, principal, mandate, limit)
+    money.fund(house, principal, mandate, cap * (count + 1))
     return Shop(money, supplier, mandate, cap)
+
+
+def _round_up(value: Decimal) -> Decimal:
+    """Return the next of 1, 2, 5, 10, 20, 50, … at or above a value."""
+    step = Decimal(1)
+    while True:
+        for digit in (1, 2, 5):
+            if digit * step >= value:
+                return digit * step
+        step *= 10
 
 
 def _orders(
     house: House, shop: Shop, demand: Demand, start: int
 ) -> Iterator[tuple[Step, dict[str, Any]]]:
-    agent, model = house.agent("buyer"), ReorderModel()
-    trade = shop.trade(demand)
-    # The same sales in the same house are the same jobs: a second run acts no second time.
-    whole = jcs_encode([demand.item, list(demand.periods), list(demand.quantities)])
-    batch = sha256(whole + trade.data + shop.mandate).hex()[:16]
+    agent, model, trade = house.agent("buyer"), ReorderModel(), shop.trade(demand)
+    item = sha256(demand.item.encode()).hex()[:16]
     total = len(demand.quantities) - start
     for done, target in enumerate(range(start, len(demand.quantities)), 1):
         period = demand.periods[target]
         known = target - demand.lead_time + 1
-        began = time.monotonic()
         inputs = [history_input(demand, known, period), trade]
-        job = f"reorder/{batch}/{period}"
-        act = agent.act(job, shop.mandate, model, inputs)
+        # One order for an item and a period in this house, whatever becomes of the sales file.
+        job = f"reorder/{item}/{period}"
+        began = time.monotonic()
+        act = agent.recall(job) or agent.act(job, shop.mandate, model, inputs)
         while act.refused == "DecisionExpired":  # cut off, and taken up too late: order anew
             job += "/again"
-            act = agent.act(job, shop.mandate, model, inputs)
-        seconds = time.monotonic() - began
-        step, row = _told(act, demand, target, seconds)
+            act = agent.recall(job) or agent.act(job, shop.mandate, model, inputs)
+        step, row = _told(act, demand, target, time.monotonic() - began)
         yield replace(step, progress=(done, total)), row
 
 
@@ -159,7 +188,7 @@ def _told(act: Act, demand: Demand, target: int, seconds: float) -> tuple[Step, 
     }
     if act.proposal and not act.refused:
         price = paid(act.proposal.call)
-        text = f"{period}  ordered {quantity}, needed {actual:g}, paid {price}"
+        text = f"{period}  ordered {quantity}, needed {actual:g}, paid {price} SETL"
         facts["paid"] = str(price)
     else:
         text = f"{period}  refused: {act.refused} ({act.reason})"

@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from importlib import resources
 from typing import Any
 
 from affiant.kernel.encoding import keccak256, word
+from affiant.kernel.errors import InputError
 from affiant.kernel.house import House
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Pin, Rule
@@ -54,8 +56,18 @@ class SettlementToken:
 
 
 def units(amount: Amount) -> int:
-    """Return tokens in the smallest units."""
-    return int(Decimal(amount).scaleb(DECIMALS).to_integral_value())
+    """Return tokens in the smallest units.
+
+    Raises:
+        InputError: a negative amount, or one with more decimals than the token has.
+    """
+    exact = Fraction(amount) * 10**DECIMALS
+    if exact < 0 or exact.denominator != 1:
+        raise InputError(
+            f"{amount} is no amount of a token with {DECIMALS} decimals",
+            f"Give an amount of at least 0, with at most {DECIMALS} decimals",
+        )
+    return int(exact)
 
 
 def tokens(count: int) -> Decimal:

@@ -6,6 +6,6 @@ VERTICAL = Vertical(
     name="supply",
     summary="Reorder stock: forecast demand, order, pay the supplier, under oath",
     story="affiant.verticals.supply.story:story",
-    cli="affiant.verticals.supply.cli:app",
+    check="affiant.verticals.supply.story:check",
     models="affiant.verticals.supply.reorder:models",
 )
