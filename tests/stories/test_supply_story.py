@@ -131,3 +131,23 @@ def test_more_periods_order_only_what_is_new(tmp_path: Path) -> None:
     assert [step.facts["decision"] for step in second][1:] == [
         step.facts["decision"] for step in first
     ]
+
+
+def test_a_month_later_only_the_new_month_is_ordered(tmp_path: Path) -> None:
+    """A sales file that grew by a month, at another price, orders for that month and no other."""
+    if install.anvil_path(ENGINE_FOLDER) is None:
+        pytest.skip("anvil is not installed; run: affiant chain install")
+    sales, orders = tmp_path / "sales.csv", tmp_path / "orders.csv"
+
+    def ordered(house: RealHouse, months: int, price: str) -> list[str]:
+        rows = [f"tea,{2020 + n // 12}-{n % 12 + 1:02},{20 + n % 7},{price}" for n in range(months)]
+        sales.write_text("item,period,quantity,unit_price\n" + "\n".join(rows) + "\n")
+        told = story(house, sales=sales, orders=orders, periods=months - 28)
+        return [step.facts["transaction"] for step in titled(list(told), "order")]
+
+    with open_house(tmp_path / "home") as house:
+        first = ordered(house, 30, "12.50")
+        second = ordered(house, 31, "13.25")
+    assert len(first) == 2
+    assert second[:2] == first
+    assert second[2] not in first

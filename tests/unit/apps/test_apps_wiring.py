@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -74,3 +75,32 @@ def test_a_new_vertical_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "affiant.verticals.tea.vertical", module)
     monkeypatch.setattr(wiring, "VERTICALS", (*wiring.VERTICALS, "tea"))
     assert wiring.vertical("tea") is brought
+
+
+def test_an_option_that_the_story_does_not_take_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`affiant demo NAME --sales F` of a story without sales exits 2 and says so."""
+
+    def story(_house: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(demo, "door", lambda _: story)
+    monkeypatch.setattr(sys, "argv", ["affiant", "demo", "supply", "--sales", "x.csv"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert "takes no --sales" in capsys.readouterr().err
+
+
+def test_bad_options_are_refused_before_a_house_is_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A sales file that cannot be used leaves no home behind."""
+    home = tmp_path / "home"
+    arguments = ["affiant", "demo", "--home", str(home), "--sales", str(tmp_path / "none.csv")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert not home.exists()
