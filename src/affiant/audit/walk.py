@@ -7,6 +7,7 @@ Works on a bundle alone. Chain claims count as checked if the bundle was just co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from affiant.audit.evidence import Evidence, Read
@@ -43,13 +44,28 @@ def audit(
         MalformedError: the bundle's frame (policy, key, checkpoint) does not hold.
     """
     walk = _Walk(Evidence(bundle, kinds), ledger, models)
+    nodes = walk.nodes(log_id)
+    for node in nodes:
+        _name_bytes(node, walk.evidence)
     return Report(
         origin=bundle.origin,
         log_id=walk.evidence.policy.log_id,
         witnesses=0,  # a bundle holds no cosignatures yet, so none can have been checked
         ledger=ledger,
-        nodes=walk.nodes(log_id),
+        nodes=nodes,
     )
+
+
+def _name_bytes(node: Node, evidence: Evidence) -> None:
+    """Give every finding bytes at fault: where no part is, the whole entry, or the log's id."""
+    for place, check in enumerate(node.checks):
+        if check.good is False and not check.at_fault:
+            read = evidence.by_leaf.get(check.statement or b"")
+            entry = read.statement.entry if read and read.statement else None
+            at_fault = entry or check.statement or evidence.policy.log_id
+            node.checks[place] = replace(check, at_fault=at_fault)
+    for child in node.children:
+        _name_bytes(child, evidence)
 
 
 class _Walk:

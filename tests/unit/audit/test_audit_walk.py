@@ -362,6 +362,15 @@ def test_data_may_be_withheld(done: Shop) -> None:
     assert findings(done.audit(bundle)) == {"observation.data"}
 
 
+def test_every_finding_names_bytes(done: Shop) -> None:
+    """Whatever is found, the finding says which bytes are at fault."""
+    bundle = done.bundle()
+    forged = replace(bundle, bodies={}, data={}, signature=bytes(65))
+    report = done.audit(forged, log_id=NOWHERE)
+    assert len(report.findings()) > 10
+    assert all(finding.at_fault for finding in report.findings())
+
+
 def test_a_log_that_nobody_trusts_is_not_vouched_for(done: Shop) -> None:
     """Without a trusted log id that check is open; with another one it is a finding."""
     bundle = done.bundle()
