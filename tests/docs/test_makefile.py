@@ -43,7 +43,7 @@ def python_without(tree: Path, what: str) -> str:
     ("lacks", "told"), [("ensurepip", "has no venv"), ("version_info", "older than 3.11")]
 )
 def test_a_python_that_will_not_do_is_named(tree: Path, lacks: str, told: str) -> None:
-    """Without venv, or with an old Python, `make demo` says what to do, and makes no environment."""
+    """Without venv, or with an old Python, `make demo` says what to do and makes nothing."""
     done = make(tree, "demo", f"PYTHON={python_without(tree, lacks)}")
     assert done.returncode == 2
     assert told in done.stderr
