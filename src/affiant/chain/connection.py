@@ -238,7 +238,7 @@ class Connection:
             raise self._reverted(error) from error
         except TimeExhausted as error:
             raise LedgerError(
-                f"the transaction was not mined within {_WAIT_SECONDS} s",
+                f"{self.name}: {error}",
                 "Look it up by its hash before sending it again",
             ) from error
         except (Web3Exception, ValueError, AttributeError, TypeError, KeyError) as error:
