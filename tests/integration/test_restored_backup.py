@@ -10,6 +10,9 @@ import pytest
 
 from affiant import Bucket, Input, open_house
 from affiant.apps.house import ENGINE_FOLDER, RealHouse
+from affiant.apps.wiring import kinds
+from affiant.audit.collect import collect
+from affiant.audit.walk import audit
 from affiant.chain import artifacts, install
 from affiant.kernel import merkle
 from affiant.kernel.errors import IntegrityError
@@ -81,17 +84,23 @@ def test_an_older_log_is_refused_before_it_signs(tmp_path: Path) -> None:
     assert database.execute(query).fetchone() == before.execute(query).fetchone()
 
 
-def test_an_older_chain_is_refused(tmp_path: Path) -> None:
-    """A journal restored from before blocks that this home has seen is refused."""
+@pytest.mark.parametrize("pending", [False, True])
+def test_an_older_chain_is_refused(tmp_path: Path, *, pending: bool) -> None:
+    """A journal restored from before blocks that this home has seen is refused, every time."""
     home = tmp_path / "home"
     with open_house(home) as house:
         pay(house, "one")
     copy = backed_up(home, "chain")
     with open_house(home) as house:
         pay(house, "two")
+    if pending:  # as a copy taken while its last block was being mined
+        with sqlite3.connect(copy) as database:
+            last = "(SELECT max(number) FROM blocks)"
+            database.execute(f"UPDATE blocks SET hash = NULL WHERE number = {last}")
     restore(home, "chain", copy)
-    with pytest.raises(IntegrityError, match="this home has seen"):
-        open_house(home)
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match="this home has seen"):
+            open_house(home)
 
 
 def anchor_as_a_stranger(house: RealHouse) -> None:
@@ -147,3 +156,33 @@ def test_a_decision_runs_from_an_older_seat(
 def dying(*_: object) -> None:
     """Stand in for the process's end."""
     raise SystemExit
+
+
+def test_an_emptied_log_is_not_begun_anew(tmp_path: Path) -> None:
+    """A log that has its tables but no entries any more is refused, also by an audit."""
+    home = tmp_path / "home"
+    with open_house(home) as house:
+        pay(house, "one")
+    with sqlite3.connect(home / "log.db") as database:
+        for table in ("entries", "nodes", "checkpoints", "bodies", "open_decisions"):
+            database.execute(f"DELETE FROM {table}")
+    for reading in (False, True):
+        with pytest.raises(IntegrityError, match="lost all its entries"):
+            open_house(home, reading=reading)
+
+
+def test_an_audit_of_an_older_log_signs_nothing(tmp_path: Path) -> None:
+    """An audit tells that the log is behind the chain, and leaves its checkpoints as they are."""
+    home = tmp_path / "home"
+    with open_house(home) as house:
+        pay(house, "one")
+    copy = backed_up(home, "log")
+    with open_house(home) as house:
+        pay(house, "two")
+    restore(home, "log", copy)
+    query = "SELECT group_concat(size) FROM checkpoints"
+    before = sqlite3.connect(copy).execute(query).fetchone()
+    with open_house(home, reading=True) as house:
+        report = audit(collect(house.view, house.ledger, house.archive), kinds(), ledger="here")
+    assert "log.anchored" in {finding.name for finding in report.findings()}
+    assert sqlite3.connect(home / "log.db").execute(query).fetchone() == before

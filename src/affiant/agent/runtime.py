@@ -18,7 +18,7 @@ from affiant.kernel import mandate as rules
 from affiant.kernel import statement
 from affiant.kernel.action import ANYONE, Action, BoundAction
 from affiant.kernel.body import CORE_KINDS, Body, Kind, Reference
-from affiant.kernel.encoding import jcs_decode, to_hex
+from affiant.kernel.encoding import from_hex, jcs_decode, to_hex
 from affiant.kernel.errors import (
     CallReverted,
     InputError,
@@ -77,25 +77,27 @@ class Runtime:
         """Observe, decide and swear, or take up what was sworn before; then follow it."""
         draft = self._begun(job, mandate, model)
         if draft is not None:
-            self._same_inputs(job, inputs, len(jcs_decode(draft.body)["content"]["inputs"]))
+            self._same_inputs(job, inputs, jcs_decode(draft.body)["content"]["inputs"])
         else:
+            self._own_mandate(mandate)
             self._finish_others(mandate)
             self._swear_model(model)
             observed = [self._observe(f"{job}/input/{n}", item) for n, item in enumerate(inputs)]
             values = self._read(observed)
             answer = values if isinstance(values, Doubt) else model.predict(values)
+            self.outbox.begin(job)  # before it is sworn, so that no crash lets it be forgotten
             draft = self._swear_answer(f"{job}/decision", mandate, model, observed, answer)
         return self._follow(job, draft)
 
     def _follow(self, job: str, draft: Draft) -> Act:
         """Log what was sworn, prove and execute it, and record the outcome."""
         decided, content = draft.statement, jcs_decode(draft.body)["content"]
-        if decided.kind == bodies.REFUSAL:
-            self._log(draft)
-            return Act(decided, None, content["rule"], content["reason"])
-
         self.outbox.begin(job)
         index = self._log(draft)
+        if decided.kind == bodies.REFUSAL:
+            self.outbox.finish(job)
+            return Act(decided, None, content["rule"], content["reason"])
+
         bound = BoundAction.from_json(content["action"])
         execution = self._executed(bound, decided)
         outcome = self._kept(f"{job}/outcome")
@@ -115,11 +117,29 @@ class Runtime:
             refused, reason = said["events"][0]["error"], said["events"][0]["reason"]
         return Act(decided, _proposal(content), refused, reason, execution, outcome.statement)
 
+    def _own_mandate(self, mandate: bytes) -> None:
+        """Refuse another agent's mandate before anything is sworn under it.
+
+        Raises:
+            InputError: its terms name another agent.
+            LedgerError: there is no such mandate.
+        """
+        agent = self.ledger.terms(mandate).agent
+        if self.careful and agent != self.key.address:
+            raise InputError(
+                f"mandate {to_hex(mandate)} is that of agent {to_hex(agent)}, "
+                f"not of {to_hex(self.key.address)}",
+                "Ask its principal for a mandate of your own",
+            )
+
     def _finish_others(self, mandate: bytes) -> None:
         """Finish what a crash left of other jobs of this mandate: each holds a nonce."""
         for job in self.outbox.unfinished():
             draft = self.outbox.get(f"{job}/decision")
-            if draft is None or draft.statement.issuer != self.key.public:
+            if draft is None:  # cut off before anything was sworn
+                self.outbox.finish(job)
+                continue
+            if draft.statement.issuer != self.key.public:
                 continue
             if jcs_decode(draft.body)["content"]["mandate"] == to_hex(mandate):
                 with suppress(RegistrationRefused):  # what was never logged holds nothing
@@ -189,45 +209,42 @@ class Runtime:
             )
         return draft
 
-    def _observe(self, job: str, item: Input) -> Statement:
-        """Commit to data, keep it, and swear to it."""
-        draft = self._kept(job)
+    def _observe(self, name: str, item: Input) -> Statement:
+        """Commit to data, keep it, and swear to it; to the same data once."""
+        draft = self._kept(name)
+        while draft is not None and not self._tells(draft.statement.subject, item):
+            name += "'"  # nothing was decided over what was observed before: observe anew
+            draft = self._kept(name)
         if draft is None:
             salt = self.random(SALT_LENGTH)
             subject = commitment(salt, item.data)
             self.archive.put(subject, salt, item.data)
             shape = list(item.shape)
             content = {"source": item.source, "shape": shape, "units": item.units, "kept": "agent"}
-            draft = self._swear(job, bodies.OBSERVATION, subject, content)
-        else:
-            self._same_input(job, item, draft.statement)
+            draft = self._swear(name, bodies.OBSERVATION, subject, content)
         self._log(draft)
         return draft.statement
 
-    def _same_inputs(self, job: str, inputs: Sequence[Input], count: int) -> None:
+    def _tells(self, subject: bytes, item: Input) -> bool:
+        """Tell whether an observation is of this data; a lost salt is found when it is read."""
+        kept = self.archive.get(subject)
+        lost = kept is None or len(kept[0]) != SALT_LENGTH
+        return lost or kept is None or commitment(kept[0], item.data) == subject
+
+    def _same_inputs(self, job: str, inputs: Sequence[Input], leaves: Sequence[str]) -> None:
         """Refuse to tell of a job as if it had been decided over other data.
 
         Raises:
             InputError: the data differ.
         """
-        if len(inputs) != count:
+        places = [self.log.index_of(from_hex(leaf, 32)) for leaf in leaves]
+        entries = [self.log.entry(place) for place in places if place is not None]
+        subjects = [statement.decode(entry).unverified.subject for entry in entries]
+        same = len(inputs) == len(subjects) and all(map(self._tells, subjects, inputs))
+        if not same:
             raise InputError(
-                f"{job!r} was decided over {count} inputs, not {len(inputs)}",
-                "Give the job another name",
-            )
-        for n, item in enumerate(inputs):
-            draft = self._kept(f"{job}/input/{n}")
-            if draft is not None:
-                self._same_input(job, item, draft.statement)
-
-    def _same_input(self, job: str, item: Input, told: Statement) -> None:
-        kept = self.archive.get(told.subject)
-        if kept is None or len(kept[0]) != SALT_LENGTH:
-            return  # lost or altered: found when it is read
-        if commitment(kept[0], item.data) != told.subject:
-            raise InputError(
-                f"{job!r} was begun with other data from {item.source}",
-                "Give it the data it was begun with, or give the job another name",
+                f"job {job!r} was decided over other data",
+                "Give it the data it was decided over, or give the job another name",
             )
 
     def _read(self, observed: Sequence[Statement]) -> list[Any] | Doubt:

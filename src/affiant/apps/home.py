@@ -87,11 +87,11 @@ class Home:
             )
         return value
 
-    def note(self, key: str, value: str) -> None:
-        """Keep a fact that changes. It may be lost in a power cut, and is then the one before."""
+    def note(self, key: str, value: int) -> None:
+        """Keep a number that grows. It may be lost in a power cut, and is then the one before."""
         database = assert_open(self._db)
         database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("INSERT OR REPLACE INTO home VALUES (?, ?)", (key, value))
+        database.execute("INSERT OR REPLACE INTO home VALUES (?, ?)", (key, str(value)))
         database.execute("PRAGMA synchronous = FULL")
 
     def fact(self, key: str) -> str | None:

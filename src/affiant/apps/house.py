@@ -52,6 +52,9 @@ class SystemClock:
 class RealHouse:
     """A house in one folder: log, ledger (embedded, or an RPC node's), keys, agents."""
 
+    view: LogView
+    """The log, to be read: the one that is written, or a damaged one as far as it goes."""
+
     def __init__(
         self, folder: Path, *, rpc: str | None = None, port: int = 0, reading: bool = False
     ) -> None:
@@ -75,8 +78,12 @@ class RealHouse:
             self._operator = self.keys.ledger("operator")
             self._chain = self._connect(rpc, port)
             self.ledger = EvmLedger(self._chain, self._operator)
-            if not reading:  # an audit tells more than that they differ
+            try:
                 self.ledger.check_history(self.view)
+            except IntegrityError:
+                if not reading:
+                    raise
+                self.view = LogReader.open(self._storage)  # an audit tells more, and signs nothing
         except BaseException:
             self._stack.close()
             raise
@@ -140,6 +147,9 @@ class RealHouse:
         told.check_usable()
         digest = sha256(jcs_encode(told.to_json()))
         now, salt = self._home.grant(name, digest, self.clock.now(), secrets.token_bytes(32))
+        while now + VALID_SECONDS < self.clock.now():  # that one has run out: the next of its name
+            name += "'"
+            now, salt = self._home.grant(name, digest, self.clock.now(), secrets.token_bytes(32))
         terms = Terms(**{**vars(told), "valid_from": now, "valid_until": now + VALID_SECONDS})
         return self.ledger.grant(terms, agent.public, salt)
 
@@ -177,11 +187,16 @@ class RealHouse:
         origin = f"affiant.local/{signer.address.hex()[:16]}"
         policy = LogPolicy(origin, signer.address)
         self._log_db = self._database("log")
-        storage = Storage(self._log_db)
-        self.view: LogView
+        storage = self._storage = Storage(self._log_db)
+        if storage.size() == 0 and (reading or self._home.fact("log") is not None):
+            raise IntegrityError(
+                f"the log in {self.folder} has lost all its entries",
+                "Restore log.db from its newest backup; beginning anew would fork it",
+            )
         try:
             self._log = Sequencer(storage, policy, signer, key, self._kinds, self.clock)
             self.view = self._log
+            self._home.settle("log", policy.origin, "the log was {held}")
         except IntegrityError:
             if not reading:
                 raise
@@ -204,11 +219,11 @@ class RealHouse:
             now = self.clock.now()
             genesis = Genesis(EMBEDDED_CHAIN_ID, now, install.ANVIL_VERSION)
             journal = Journal(self._database("chain"), genesis)
+            seen = int(self._home.fact("block") or 0)
             chain = EmbeddedChain(
-                engine, journal, self.clock, port, lambda n: self._home.note("block", str(n))
+                engine, journal, self.clock, port, lambda n: self._home.note("block", max(n, seen))
             )
             self._stack.callback(chain.close)
-            seen = int(self._home.fact("block") or 0)
             if chain.number < seen:
                 raise IntegrityError(
                     f"the chain's journal ends at block {chain.number}, this home has seen {seen}",

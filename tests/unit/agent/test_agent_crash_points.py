@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,8 @@ from affiant.kernel import statement
 from affiant.kernel.encoding import to_hex
 from affiant.kernel.errors import InputError
 from affiant.kernel.house import Act
-from shop import Shop, findings
+from affiant.kernel.model import Doubt, Proposal
+from shop import PayModel, Shop, due, findings
 
 Run = Callable[[Shop, Fuse | None], Act]
 
@@ -158,12 +159,29 @@ def test_the_sworn_reason_survives_a_crash() -> None:
         assert "AboveCap" in outcome["events"][0]["reason"]
 
 
-@pytest.mark.parametrize("decided", [False, True])
-def test_a_later_run_with_other_data_is_refused(*, decided: bool) -> None:
-    """A job begun over some data is neither decided over other data nor told as if it had been."""
+def test_other_data_before_a_decision_are_observed_anew() -> None:
+    """A job that was cut off before it was decided is decided over the data it is given then."""
     shop = Shop()
-    crash(pays, shop, Fuse(calls(pays) - 1 if decided else calls(pays) // 3))
+    with pytest.raises(ZeroDivisionError):
+        shop.agent().act("job", shop.mandate, Breaks(), [due(100)])
+    assert shop.pay(units=50).refused is None
+    assert shop.paid == [50]
+    assert shop.kinds().count("observation") == 2
+
+
+def test_other_data_after_a_decision_are_refused() -> None:
+    """A job that was decided is not told as if it had been decided over other data."""
+    shop = Shop()
+    crash(pays, shop, Fuse(calls(pays) - 1))
     with pytest.raises(InputError, match="other data"):
         shop.pay(units=399)
     shop.pay()
     assert shop.paid == [100]
+
+
+class Breaks(PayModel):
+    """A model that fails."""
+
+    def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
+        """Fail."""
+        raise ZeroDivisionError(len(inputs))

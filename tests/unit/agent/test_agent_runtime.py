@@ -319,10 +319,20 @@ def test_two_agents_on_one_log_keep_apart(shop: Shop) -> None:
 
 
 def test_an_agent_under_somebody_elses_mandate_is_refused(shop: Shop) -> None:
-    """The contract refuses a mandate that is another agent's, and that is sworn as the outcome."""
-    act = shop.pay(key=STRANGER)
+    """An agent that checks swears nothing under another's mandate; forced, the contract refuses."""
+    with pytest.raises(InputError, match="is that of agent"):
+        shop.pay(key=STRANGER)
+    assert shop.kinds() == []
+    act = shop.pay(key=STRANGER, careful=False)
     assert act.refused == "WrongSigner"
     assert shop.kinds()[-1] == "outcome"
+
+
+def test_an_unknown_mandate_is_refused_before_anything_is_sworn(shop: Shop) -> None:
+    """Under a mistyped address not even a doubt is sworn."""
+    with pytest.raises(AffiantError):
+        shop.agent().act("job", b"\x01" * 20, shop.model, [due(0)])
+    assert shop.kinds() == []
 
 
 @pytest.mark.parametrize("differs", ["mandate", "model", "agent"])

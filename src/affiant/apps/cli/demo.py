@@ -102,7 +102,7 @@ def _next(console: Console, steps: list[Step], home: Path, seconds: float, *, sa
     command = _command()
     console.print("\n[bold]Try next[/]")
     console.print(f"  {command} verify {home / 'demo.bundle'}")
-    console.print(f"  {command} audit {done[-1] if done else ''} --replay{option}")
+    console.print("  " + " ".join([command, "audit", *done[-1:], f"--replay{option}"]))
     if sales:
         console.print(f"  {command} demo --sales YOUR.csv{option}   (item,period,quantity)")
 

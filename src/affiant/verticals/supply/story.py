@@ -33,6 +33,8 @@ ORDERS_A_DAY = 1000
 CAP_FACTOR = 3
 """The cap per order, as a multiple of the item's largest period on record."""
 DAY = 86_400
+# Refusals that say nothing against the order itself: cut off too long, overtaken, no funds.
+_PASSING = ("CallFailed", "DecisionExpired", "Expired", "NotYetValid", "WrongNonce")
 _COLUMNS = ("item", "period", "quantity", "decision", "transaction")
 
 
@@ -56,8 +58,8 @@ def check(*, sales: Path | None = None, orders: Path = ORDERS, periods: int = PE
     Raises:
         InputError: the sales or the orders file cannot be used.
     """
-    for demand in _demands(sales):
-        _start(demand, periods)
+    demands = _demands(sales)
+    _budget(demands, _count(demands, periods))
     if sales is not None:
         _write_orders(orders, [])
 
@@ -77,7 +79,7 @@ def story(
     check(sales=sales, orders=orders, periods=periods)
     demands = _demands(sales)
     starts = [_start(demand, periods) for demand in demands]
-    count = sum(len(d.quantities) - start for d, start in zip(demands, starts, strict=True))
+    count = _count(demands, periods)
     shop = _open_shop(house, demands, count)
     short = "" if count == periods * len(demands) else " (a short history allows no more)"
     yield Step(
@@ -100,6 +102,10 @@ def story(
     yield from _attempts(house, shop, demands[0])
 
 
+def _count(demands: Sequence[Demand], periods: int) -> int:
+    return sum(len(demand.quantities) - _start(demand, periods) for demand in demands)
+
+
 def _demands(sales: Path | None) -> list[Demand]:
     return [air_passengers()] if sales is None else read_sales(sales)
 
@@ -118,15 +124,7 @@ def _start(demand: Demand, periods: int) -> int:
 
 def _open_shop(house: House, demands: Sequence[Demand], count: int) -> Shop:
     """Find or grant the mandate, and put into it what `count` orders may cost at most."""
-    largest = max(Decimal(str(max(d.quantities))) * d.unit_price for d in demands)
-    cap = _round_up(max(CAP_FACTOR * largest, Decimal(1)))
-    # Both rounded up, so that a longer history usually finds the same mandate again.
-    limit = 2 * cap * _round_up(Decimal(max(count, ORDERS_A_DAY)))
-    if limit * 10**DECIMALS >= 1 << 96:
-        raise InputError(
-            f"sales worth up to {largest:g} a period are more than a mandate can hold",
-            "Give quantities or prices in a larger unit",
-        )
+    cap, limit = _budget(demands, count)
     principal, agent = house.key("shop"), house.key("buyer")
     supplier = house.key("supplier").address
     money = SettlementToken.deploy(house, principal)
@@ -139,6 +137,24 @@ def _open_shop(house: House, demands: Sequence[Demand], count: int) -> Shop:
     )
     money.fund(house, principal, mandate, cap * (count + 1))
     return Shop(money, supplier, mandate, cap)
+
+
+def _budget(demands: Sequence[Demand], count: int) -> tuple[Decimal, Decimal]:
+    """Return the most for one order, and the bound for a day.
+
+    Raises:
+        InputError: more than a mandate can hold.
+    """
+    largest = max(Decimal(str(max(d.quantities))) * d.unit_price for d in demands)
+    cap = _round_up(max(CAP_FACTOR * largest, Decimal(1)))
+    # Both rounded up, so that a longer history usually finds the same mandate again.
+    limit = 2 * cap * _round_up(Decimal(max(count, ORDERS_A_DAY)))
+    if limit * 10**DECIMALS >= 1 << 96:
+        raise InputError(
+            f"sales worth up to {largest:g} a period are more than a mandate can hold",
+            "Give quantities or prices in a larger unit",
+        )
+    return cap, limit
 
 
 def _round_up(value: Decimal) -> Decimal:
@@ -164,10 +180,11 @@ def _orders(
         # One order for an item and a period in this house, whatever becomes of the sales file.
         job = f"reorder/{item}/{period}"
         began = time.monotonic()
-        act = agent.recall(job) or agent.act(job, shop.mandate, model, inputs)
-        while act.refused == "DecisionExpired":  # cut off, and taken up too late: order anew
+        act = agent.recall(job)
+        while act is not None and act.refused in _PASSING:  # once more in every run
             job += "/again"
-            act = agent.recall(job) or agent.act(job, shop.mandate, model, inputs)
+            act = agent.recall(job)
+        act = act or agent.act(job, shop.mandate, model, inputs)
         step, row = _told(act, demand, target, time.monotonic() - began)
         yield replace(step, progress=(done, total)), row
 
