@@ -7,17 +7,19 @@ mandate's nonce is used once, so a job acts once however often it is begun.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
+from affiant.agent.oath import Oath
 from affiant.kernel import body as bodies
 from affiant.kernel import mandate as rules
 from affiant.kernel import statement
 from affiant.kernel.action import ANYONE, Action, BoundAction
-from affiant.kernel.body import CORE_KINDS, Body, Kind, Reference
+from affiant.kernel.body import CORE_KINDS, Kind
 from affiant.kernel.encoding import from_hex, jcs_decode, to_hex
 from affiant.kernel.errors import (
     CallReverted,
@@ -53,6 +55,10 @@ class Runtime:
     careful: bool = True
     """Whether it checks the terms itself first. The contract does so in any case."""
 
+    @functools.cached_property
+    def _oath(self) -> Oath:
+        return Oath(self.key, self.log, self.outbox, self.clock, self.random, self.kinds)
+
     def act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
         """Decide over the inputs, under oath, and act: once per job, however often called.
 
@@ -70,7 +76,7 @@ class Runtime:
     def recall(self, job: str) -> Act | None:
         """Return what became of a job that was decided, following it to its end; or None."""
         with self.turn:
-            draft = self._kept(f"{job}/decision")
+            draft = self._oath.kept(f"{job}/decision")
             return None if draft is None else self._follow(job, draft)
 
     def _act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
@@ -93,17 +99,17 @@ class Runtime:
         """Log what was sworn, prove and execute it, and record the outcome."""
         decided, content = draft.statement, jcs_decode(draft.body)["content"]
         self.outbox.begin(job)
-        index = self._log(draft)
+        index = self._oath.log(draft)
         if decided.kind == bodies.REFUSAL:
             self.outbox.finish(job)
             return Act(decided, None, content["rule"], content["reason"])
 
         bound = BoundAction.from_json(content["action"])
         execution = self._executed(bound, decided)
-        outcome = self._kept(f"{job}/outcome")
+        outcome = self._oath.kept(f"{job}/outcome")
         if outcome is None:
             outcome, execution = self._carry(job, bound, decided, index, execution)
-        self._log(outcome)
+        self._oath.log(outcome)
         self.outbox.finish(job)
         refused, reason = None, content["reason"]
         if execution is None:
@@ -159,7 +165,7 @@ class Runtime:
         does not lose it. Anyone may carry a decision, so the chain is asked again before each step
         that would deny it.
         """
-        refusal = self._kept(f"{job}/refused")
+        refusal = self._oath.kept(f"{job}/refused")
         if execution is None and refusal is None:
             seat = self.ledger.anchor(self.log, index)
             try:
@@ -184,7 +190,7 @@ class Runtime:
         Raises:
             InputError: the name was used under another mandate, model or agent.
         """
-        draft = self._kept(f"{job}/decision")
+        draft = self._oath.kept(f"{job}/decision")
         if draft is not None:
             content = jcs_decode(draft.body)["content"]
             for name, asked in (("mandate", mandate), ("model", model.digest)):
@@ -195,34 +201,20 @@ class Runtime:
                     )
         return draft
 
-    def _kept(self, job: str) -> Draft | None:
-        """Return what this agent swore for a job.
-
-        Raises:
-            InputError: another agent of the house swore it.
-        """
-        draft = self.outbox.get(job)
-        if draft is not None and draft.statement.issuer != self.key.public:
-            raise InputError(
-                f"{job!r} was sworn by {draft.statement.issuer.did}",
-                "Give every job a name of its own",
-            )
-        return draft
-
     def _observe(self, name: str, item: Input) -> Statement:
         """Commit to data, keep it, and swear to it; to the same data once."""
-        draft = self._kept(name)
+        draft = self._oath.kept(name)
         while draft is not None and not self._tells(draft.statement.subject, item):
             name += "'"  # nothing was decided over what was observed before: observe anew
-            draft = self._kept(name)
+            draft = self._oath.kept(name)
         if draft is None:
             salt = self.random(SALT_LENGTH)
             subject = commitment(salt, item.data)
             self.archive.put(subject, salt, item.data)
             shape = list(item.shape)
             content = {"source": item.source, "shape": shape, "units": item.units, "kept": "agent"}
-            draft = self._swear(name, bodies.OBSERVATION, subject, content)
-        self._log(draft)
+            draft = self._oath.swear(name, bodies.OBSERVATION, subject, content)
+        self._oath.log(draft)
         return draft.statement
 
     def _tells(self, subject: bytes, item: Input) -> bool:
@@ -272,8 +264,8 @@ class Runtime:
             "approvals": [],
         }
         job = f"model/{to_hex(model.digest)}/{to_hex(self.key.address)}"
-        draft = self._kept(job) or self._swear(job, bodies.MODEL, model.digest, content)
-        self._log(draft)
+        draft = self._oath.kept(job) or self._oath.swear(job, bodies.MODEL, model.digest, content)
+        self._oath.log(draft)
 
     def _swear_answer(
         self,
@@ -299,7 +291,7 @@ class Runtime:
         if isinstance(answer, Doubt):
             content |= {"action": None, "rule": answer.rule}
             subject = observed[0].subject if observed else model.digest
-            return self._swear(job, bodies.REFUSAL, subject, content, observed)
+            return self._oath.swear(job, bodies.REFUSAL, subject, content, observed)
         now, terms, state = self.clock.now(), self.ledger.terms(mandate), self.ledger.state(mandate)
         action = self._action(model, answer.call, state, now + terms.longest_life)
         bound = BoundAction(self.ledger.chain_id, mandate, action)
@@ -309,9 +301,9 @@ class Runtime:
                 rules.check(terms, state, action, now=now)
         except MandateRefused as error:
             content |= {"rule": error.rule, "reason": error.message}
-            return self._swear(job, bodies.REFUSAL, bound.digest, content, observed, now)
+            return self._oath.swear(job, bodies.REFUSAL, bound.digest, content, observed, now)
         content |= {"confidence": answer.confidence, "seed": answer.seed}
-        return self._swear(job, bodies.DECISION, bound.digest, content, observed, now)
+        return self._oath.swear(job, bodies.DECISION, bound.digest, content, observed, now)
 
     def _action(self, model: Model, call: Call, state: State, deadline: int) -> Action:
         return Action(
@@ -345,7 +337,7 @@ class Runtime:
             "number": None,
             "events": [{"error": error.error, "reason": error.message}],
         }
-        return self._swear(job, bodies.OUTCOME, decided.subject, content, [decided])
+        return self._oath.swear(job, bodies.OUTCOME, decided.subject, content, [decided])
 
     def _swear_executed(self, job: str, decided: Statement, execution: Execution) -> Draft:
         content = {
@@ -356,31 +348,7 @@ class Runtime:
             "number": execution.number,
             "events": list(execution.events),
         }
-        return self._swear(job, bodies.OUTCOME, decided.subject, content, [decided])
-
-    def _swear(
-        self,
-        job: str,
-        kind: str,
-        subject: bytes,
-        content: dict[str, Any],
-        because: Sequence[Statement] = (),
-        now: int | None = None,
-    ) -> Draft:
-        """Sign a statement and store it, with its body, before anybody sees it."""
-        now = self.clock.now() if now is None else now
-        lineage = tuple(Reference(self.log.policy.log_id, told.leaf) for told in because)
-        salt = self.random(bodies.SALT_LENGTH)
-        body = Body(kind, bodies.moment(now), salt, content, lineage)
-        bodies.decode(body.encoded, self.kinds)  # what the log would refuse is never sworn
-        signed = statement.sign(kind, subject, body.digest, self.key, now)
-        draft = Draft(body.encoded, signed)
-        self.outbox.put(job, draft)
-        return draft
-
-    def _log(self, draft: Draft) -> int:
-        self.log.put_body(draft.body)
-        return self.log.register(draft.statement.entry)
+        return self._oath.swear(job, bodies.OUTCOME, decided.subject, content, [decided])
 
 
 def _proposal(content: dict[str, Any]) -> Proposal:
