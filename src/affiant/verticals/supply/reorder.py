@@ -21,17 +21,27 @@ _SOURCES = ("reorder.py", "forecast.py", "newsvendor.py", "token.py")
 
 
 @dataclass(frozen=True)
-class ReorderModel:
-    """Seasonal naive with drift, then the newsvendor rule, then a transfer to the supplier."""
+class _SourcedModel:
+    """What the vertical's models share: their answers depend on their sources and inputs alone."""
 
-    name: str = "affiant.supply.reorder"
+    name: str
     version: str = "1"
     deterministic: bool = True
 
     @functools.cached_property
     def digest(self) -> bytes:
         """SHA-256 over name, version and the sources that the answer depends on."""
-        return _digest(self.name, self.version)
+        folder = resources.files("affiant.verticals.supply")
+        sources = {source: to_hex(sha256((folder / source).read_bytes())) for source in _SOURCES}
+        told = {"name": self.name, "version": self.version, "sources": sources}
+        return sha256(jcs_encode(told))
+
+
+@dataclass(frozen=True)
+class ReorderModel(_SourcedModel):
+    """Seasonal naive with drift, then the newsvendor rule, then a transfer to the supplier."""
+
+    name: str = "affiant.supply.reorder"
 
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (history, terms of trade), as `history_input` and `trade_input` make them."""
@@ -49,17 +59,10 @@ class ReorderModel:
 
 
 @dataclass(frozen=True)
-class GreedyModel:
+class GreedyModel(_SourcedModel):
     """Pays whatever a supplier asks: what a model gone wrong would do. Stories refuse it."""
 
     name: str = "affiant.supply.greedy"
-    version: str = "1"
-    deterministic: bool = True
-
-    @functools.cached_property
-    def digest(self) -> bytes:
-        """SHA-256 over name, version and the sources that the answer depends on."""
-        return _digest(self.name, self.version)
 
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (terms of trade, a supplier's offer)."""
@@ -67,12 +70,6 @@ class GreedyModel:
         money = SettlementToken(from_hex(trade["token"], 20))
         call = money.transfer(from_hex(trade["supplier"], 20), Decimal(offer["price"]))
         return Proposal(call, offer, "the supplier asks for it")
-
-
-def _digest(name: str, version: str) -> bytes:
-    folder = resources.files("affiant.verticals.supply")
-    sources = {source: to_hex(sha256((folder / source).read_bytes())) for source in _SOURCES}
-    return sha256(jcs_encode({"name": name, "version": version, "sources": sources}))
 
 
 def history_input(demand: Demand, known: int, target: str) -> Input:
