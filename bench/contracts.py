@@ -11,7 +11,7 @@ from bench.run import FOLDER, REPOSITORY
 
 def token() -> dict[str, Any]:
     """Return the compiled SettlementToken, a plain OpenZeppelin ERC-20."""
-    return _load(REPOSITORY / "src/affiant/verticals/supply/artifacts/SettlementToken.json")
+    return _load(REPOSITORY / "src/affiant/chain/artifacts/SettlementToken.json")
 
 
 def wallet() -> dict[str, Any]:

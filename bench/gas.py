@@ -293,7 +293,7 @@ class Transfers:
         abi, factory = artifacts.load("MandateFactory"), ledger.factory_address
         packed, salt = mandates.terms_to_abi(terms), bytes(32)
         found: str = self.chain.connection.call(factory, abi, "addressOf", packed, salt)
-        arguments = (packed, *mandates.coordinates(agent), salt)
+        arguments = (packed, *map(mandates.coordinates, (agent, None)), salt)
         sent = self.chain.send(self.chain.operator, factory, abi, "create", *arguments)
         return bytes.fromhex(found[2:]), sent
 

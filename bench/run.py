@@ -90,16 +90,20 @@ Bench = Callable[[Run], list[Figure]]
 def main() -> int:
     """Measure; return 0, or 1 if a goal does not hold, or 2 if it could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("name", nargs="?", help="one bench; all without, and write RESULTS.md")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        help="one bench, with those named after it; all without, and write RESULTS.md",
+    )
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     names = benches()
-    if options.name not in (None, *names):
+    chosen = [n for n in names if options.name is None or f"{n}_".startswith(f"{options.name}_")]
+    if not chosen:
         print(f"error: there is no bench {options.name!r}", file=sys.stderr)
         print(f"   do: choose one of: {', '.join(names)}", file=sys.stderr)
         return 2
-    chosen = names if options.name is None else [options.name]
     try:
         told = measure_all(chosen, quick=options.quick)
     except AffiantError as error:

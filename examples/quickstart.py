@@ -1,7 +1,7 @@
 """An existing function put under oath; README.md shows the same lines."""
 
 import affiant
-from affiant.verticals.supply.token import SettlementToken, units
+from affiant.kernel.token import SettlementToken, units
 
 with affiant.open_house(".affiant") as house:  # a log and a ledger, on this machine
     shop, buyer, supplier = house.key("shop"), house.key("buyer"), house.key("supplier").address

@@ -9,18 +9,20 @@ from typing import Any
 from affiant.audit.collect import collect
 from affiant.audit.findings import Report
 from affiant.audit.walk import audit
+from affiant.kernel import alert, statement
 from affiant.kernel import body as bodies
-from affiant.kernel import statement
 from affiant.kernel.action import ANYONE, Action, BoundAction
+from affiant.kernel.alert import Finding
 from affiant.kernel.body import CORE_KINDS, Body, Reference
 from affiant.kernel.bundle import Bundle
 from affiant.kernel.encoding import sha256, to_hex, word
 from affiant.kernel.house import Act
 from affiant.kernel.identity import LedgerKey, Signer
-from affiant.kernel.mandate import Bucket, Pin, Rule
+from affiant.kernel.mandate import Bucket, Guardian, Pin, Rule
 from affiant.kernel.model import Call, Doubt, Input, Model, Proposal, commitment
 from affiant.kernel.ports import Draft, LogView
 from affiant.kernel.statement import Statement
+from affiant.kernel.suspension import BoundSuspension, Suspension
 from affiant.testing import Simulation, fixed_key
 
 TOKEN, PAYEE = b"\x70" * 20, b"\x50" * 20
@@ -29,11 +31,19 @@ CAP, LIMIT, WINDOW = 400, 1000, 3600
 LIFE = 600
 SALT = bytes(bodies.SALT_LENGTH)
 STRANGER = fixed_key("stranger")
+GUARDIAN = fixed_key("guardian")
+STAY_LIMIT, STAY_WINDOW = 7_200, 86_400
 
 
 def transfer(units: int, payee: bytes = PAYEE) -> Call:
     """Return the call that pays."""
     return Call(TOKEN, TRANSFER + word(payee) + word(units))
+
+
+def watch() -> Guardian:
+    """Return the guardian of a watched shop: two hours a day, one at once."""
+    header = statement.header_prefix(GUARDIAN.public, bodies.ALERT)
+    return Guardian(GUARDIAN.address, STAY_LIMIT, STAY_WINDOW, header)
 
 
 def due(units: int) -> Input:
@@ -65,11 +75,11 @@ class PayModel:
 class Shop(Simulation):
     """An agent that may pay one supplier, at most 400 at once and 1000 an hour."""
 
-    def __init__(self) -> None:
+    def __init__(self, guardian: Guardian | None = None) -> None:
         super().__init__()
         pins = (Pin(0, (word(PAYEE),)),)
         self.rule = Rule(TOKEN, TRANSFER, amount_word=1, cap=CAP, bucket=0, pins=pins)
-        self.mandate = self.grant([self.rule], [Bucket(LIMIT, WINDOW)])
+        self.mandate = self.grant([self.rule], [Bucket(LIMIT, WINDOW)], guardian=guardian)
         self.paid: list[int] = []
         self.ledger.targets[TOKEN] = lambda data, _: self.paid.append(int.from_bytes(data[36:68]))
         self.model: Model = PayModel()
@@ -77,6 +87,12 @@ class Shop(Simulation):
     def pay(self, job: str = "job", units: int = 100, **parts: Any) -> Act:
         """Let the agent pay what is due."""
         return self.agent(**parts).act(job, self.mandate, self.model, [due(units)])
+
+    def suspend(self, told: Draft) -> bytes:
+        """Carry a logged alert to the mandate that it names; return the transaction's hash."""
+        content = bodies.decode(told.body, CORE_KINDS).content
+        stay = BoundSuspension.from_json(content["suspension"])
+        return self.ledger.suspend(stay, told.statement, self.log, self.ledger.anchor(self.log))
 
     def told(self) -> list[Statement]:
         """Return the log's statements."""
@@ -190,6 +206,41 @@ class Scribe:
         said = {"status": "refused", "transaction": None, "block": None, "number": None}
         content = {**said, "decision": to_hex(of.statement.leaf), "events": [], **changes}
         return self.swear(bodies.OUTCOME, of.statement.subject, content, key=key)
+
+    def stay(self, seconds: int = 600, **changes: Any) -> BoundSuspension:
+        """Return the next suspension under the shop's mandate."""
+        number = self.shop.ledger.state(self.shop.mandate).watch.number
+        usual: dict[str, Any] = {"number": number, "until": self.clock.now() + seconds}
+        chain = changes.pop("chain_id", self.shop.ledger.chain_id)
+        mandate = changes.pop("mandate", self.shop.mandate)
+        return BoundSuspension(chain, mandate, Suspension(**{**usual, **changes}))
+
+    def finding(self, family: str = alert.RULE, **changes: Any) -> Finding:
+        """Return a detector's word about what the agent saw."""
+        usual: dict[str, Any] = {
+            "detector": f"test.{family}",
+            "family": family,
+            "threat": "ASI02",
+            "reason": "it was seen",
+            "statements": (self.seen.statement.leaf,),
+            "chance": None if family == alert.RULE else "0.01",
+        }
+        return Finding(**{**usual, **changes})
+
+    def alert(
+        self,
+        stay: BoundSuspension | None = None,
+        findings: Sequence[Finding] | None = None,
+        *,
+        subject: bytes | None = None,
+        key: Signer = GUARDIAN,
+        **changes: Any,
+    ) -> Draft:
+        """Swear to an alert about the agent, with other fields in its content if given."""
+        told = [self.finding()] if findings is None else findings
+        content = alert.content_of(self.shop.key.public.did, told, stay) | changes
+        about = subject or alert.subject_of(content)
+        return self.swear(bodies.ALERT, about, content, key=key)
 
     def register(self, *drafts: Draft) -> int:
         """Hand over bodies and statements; return the last one's index."""

@@ -78,6 +78,14 @@ contract BucketTest is Cheats {
         assertEq(_bucket.remaining(3, 3_600), 1, "empty");
     }
 
+    /// @notice The mark of the largest bucket, full at the last second that 40 bits tell, fits into 136 bits.
+    function test_largestMark() public {
+        vm.warp((1 << 40) - 1);
+        _bucket.pour(type(uint96).max, type(uint32).max, type(uint96).max / 2);
+        assertEq(_bucket.mark(), ((1 << 95) - 1) * ((1 << 40) + (1 << 32) - 2), "mark");
+        assertTrue(_bucket.mark() >> 135 != 0 && _bucket.mark() >> 136 == 0, "136 bits");
+    }
+
     /// @notice Amounts near 2^256 do not wrap around the comparison.
     function testFuzz_hugeAmounts(uint256 amount) public {
         vm.warp(1_790_000_000);

@@ -27,8 +27,10 @@ interface Vm {
     function expectRevert(bytes calldata reason) external;
     function getBlockTimestamp() external view returns (uint256);
     function lastCallGas() external view returns (Gas memory);
+    function load(address account, bytes32 slot) external view returns (bytes32);
     function prank(address sender) external;
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function store(address account, bytes32 slot, bytes32 value) external;
     function warp(uint256 time) external;
 }
 

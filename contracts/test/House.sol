@@ -5,21 +5,30 @@ import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 
 import {Action} from "../src/core/Action.sol";
 import {Bucket} from "../src/core/Bucket.sol";
+import {Seat} from "../src/core/ILogAnchor.sol";
 import {LogAnchor} from "../src/core/LogAnchor.sol";
 import {Mandate} from "../src/core/Mandate.sol";
-import {MandateFactory} from "../src/core/MandateFactory.sol";
+import {Key, MandateFactory} from "../src/core/MandateFactory.sol";
 import {Oath} from "../src/core/Oath.sol";
-import {Pin, Rule, Terms} from "../src/core/Terms.sol";
-import {SettlementToken} from "../src/supply/SettlementToken.sol";
+import {Rfc9162} from "../src/core/Rfc9162.sol";
+import {Suspension} from "../src/core/Suspension.sol";
+import {Guardian, Pin, Rule, Terms} from "../src/core/Terms.sol";
+import {SettlementToken} from "../src/core/SettlementToken.sol";
 import {Cheats, Vm} from "./Cheats.sol";
 import {LogKeeper} from "./LogKeeper.sol";
 import {Probe} from "./Probe.sol";
 
-/// @title Everything a mandate needs around it: a log, a token, an agent, a principal
-/// @dev What the agent signs is built here from the format's description, not with the contracts' code.
+/// @title Everything a mandate needs around it: a log, a token, an agent, a guardian, a principal
+/// @dev What they sign is built here from the format's description, not with the contracts' code.
 abstract contract House is Cheats {
     uint256 internal constant AGENT_KEY = 0xA11CE;
+    uint256 internal constant GUARDIAN_KEY = 0x6A4D;
+    /// @dev Of these two keys, computed elsewhere.
+    string internal constant AGENT_DID = "did:key:zQ3shYby9zswc1Jfb5BnP77DEVbguy94KLwfafzsD5fTDuQcy";
+    string internal constant GUARDIAN_DID = "did:key:zQ3shSfvrxvJgdHp8zxDR7LaaxNNCUF77mUAzDbG3thDvdQc8";
     uint256 internal constant THIEF_KEY = 0x7417F;
+    string internal constant DECISION = "affiant/decision/v1";
+    string internal constant ALERT = "affiant/alert/v1";
     bytes32 internal constant MODEL = keccak256("model");
     bytes32 internal constant BODY = keccak256("body");
 
@@ -28,6 +37,7 @@ abstract contract House is Cheats {
     address internal otherSupplier = address(0x5098);
 
     Vm.Wallet internal agent;
+    Vm.Wallet internal guardian;
     LogAnchor internal anchor;
     MandateFactory internal factory;
     SettlementToken internal token;
@@ -38,6 +48,7 @@ abstract contract House is Cheats {
     function setUp() public virtual {
         vm.warp(1_790_000_000);
         agent = vm.createWallet(AGENT_KEY);
+        guardian = vm.createWallet(GUARDIAN_KEY);
         // By name, as `new` would compile them a second time, in the thread of the largest test (see contracts/solc).
         anchor = LogAnchor(vm.deployCode("LogAnchor.sol:LogAnchor", ""));
         factory = MandateFactory(vm.deployCode("MandateFactory.sol:MandateFactory", ""));
@@ -58,11 +69,20 @@ abstract contract House is Cheats {
     }
 
     function create(Terms memory t) internal returns (Mandate) {
-        return Mandate(payable(factory.create(t, bytes32(agent.publicKeyX), bytes32(agent.publicKeyY), 0)));
+        return create(t, 0);
+    }
+
+    function create(Terms memory t, bytes32 salt) internal returns (Mandate) {
+        Key memory key = t.guardian.account == address(0) ? Key(0, 0) : keyOf(guardian);
+        return Mandate(payable(factory.create(t, keyOf(agent), key, salt)));
+    }
+
+    function keyOf(Vm.Wallet memory wallet) internal pure returns (Key memory) {
+        return Key(bytes32(wallet.publicKeyX), bytes32(wallet.publicKeyY));
     }
 
     // Rules: 0 `fail`, metered by its argument; 1 `transfer` to two suppliers; 2 `approve`, counted in the second bucket;
-    // 3 `look`, metered by native value.
+    // 3 `look`, metered by native value. The guardian may add an hour at once.
     function terms() internal returns (Terms memory t) {
         t.principal = principal;
         t.agent = agent.addr;
@@ -72,6 +92,7 @@ abstract contract House is Cheats {
         t.validUntil = 1_800_000_000;
         t.longestLife = 1 days;
         t.header = header();
+        t.guardian = Guardian(guardian.addr, 7_201, 1 days, alertHeader());
         t.buckets = new Bucket[](2);
         t.buckets[0] = Bucket(20_001, 1 days);
         t.buckets[1] = Bucket(4, 1 hours);
@@ -85,17 +106,23 @@ abstract contract House is Cheats {
         t.rules[3] = Rule(address(probe), Probe.look.selector, 255, 0, 10_000, new Pin[](0));
     }
 
-    /// @dev Written out from the format, with the did:key computed elsewhere.
+    /// @dev The agent's, for decisions.
     function header() internal view returns (bytes memory) {
-        return abi.encodePacked(
-            hex"a401382e03182a0454",
-            agent.addr,
-            hex"0fa3017839",
-            "did:key:zQ3shYby9zswc1Jfb5BnP77DEVbguy94KLwfafzsD5fTDuQcy",
-            hex"0273",
-            "affiant/decision/v1",
-            hex"061a"
-        );
+        return headerOf(agent.addr, AGENT_DID, hex"73", DECISION);
+    }
+
+    /// @dev The guardian's, for alerts.
+    function alertHeader() internal view returns (bytes memory) {
+        return headerOf(guardian.addr, GUARDIAN_DID, hex"70", ALERT);
+    }
+
+    /// @dev Written out from the format; `head` is the CBOR head of the kind's name.
+    function headerOf(address account, string memory did, bytes1 head, string memory kind)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodePacked(hex"a401382e03182a0454", account, hex"0fa3017839", did, hex"02", head, kind, hex"061a");
     }
 
     function call(address target, uint256 value, bytes memory data) internal view returns (Action memory) {
@@ -122,15 +149,6 @@ abstract contract House is Cheats {
 
     /// @dev The EIP-712 digest of an action under a mandate on a chain.
     function subjectOf(uint256 chain, address mandate_, Action memory a) internal pure returns (bytes32) {
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("Affiant Mandate"),
-                keccak256("1"),
-                chain,
-                mandate_
-            )
-        );
         bytes32 structHash = keccak256(
             bytes.concat(
                 abi.encode(
@@ -145,21 +163,58 @@ abstract contract House is Cheats {
                 abi.encode(a.value, keccak256(a.data), a.deadline, a.relayer, a.salt)
             )
         );
+        return inDomain(chain, mandate_, structHash);
+    }
+
+    /// @dev The EIP-712 digest of a suspension of a mandate on a chain.
+    function subjectOf(uint256 chain, address mandate_, Suspension memory s) internal pure returns (bytes32) {
+        bytes32 structType = keccak256("Suspension(uint32 number,uint40 until)");
+        return inDomain(chain, mandate_, keccak256(abi.encode(structType, s.number, s.until)));
+    }
+
+    function subjectOf(Suspension memory s) internal view returns (bytes32) {
+        return subjectOf(block.chainid, address(mandate), s);
+    }
+
+    function inDomain(uint256 chain, address mandate_, bytes32 structHash) internal pure returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Affiant Mandate"),
+                keccak256("1"),
+                chain,
+                mandate_
+            )
+        );
         return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
     function sworn(Action memory a) internal view returns (Oath memory oath) {
-        return swornBy(AGENT_KEY, "affiant/decision/v1", subjectOf(block.chainid, address(mandate), a));
+        return swornBy(AGENT_KEY, header(), DECISION, subjectOf(block.chainid, address(mandate), a));
+    }
+
+    function sworn(Suspension memory s) internal view returns (Oath memory oath) {
+        return swornBy(GUARDIAN_KEY, alertHeader(), ALERT, subjectOf(s));
     }
 
     /// @dev Signs a statement of a kind about a subject; the proof is still missing.
-    function swornBy(uint256 key, string memory kind, bytes32 subject) internal view returns (Oath memory oath) {
+    function swornBy(uint256 key, bytes memory head, string memory kind, bytes32 subject)
+        internal
+        view
+        returns (Oath memory oath)
+    {
         oath.body = BODY;
         oath.iat = uint32(vm.getBlockTimestamp());
-        bytes memory toSign = abi.encodePacked(
-            hex"846a", "Signature1", hex"5876", header(), oath.iat, hex"40", hex"5860", payload(kind, subject)
+        (oath.v, oath.r, oath.s) = vm.sign(key, signed(head, oath.iat, payload(kind, subject)));
+    }
+
+    /// @dev SHA-256 of the Sig_structure.
+    function signed(bytes memory head, uint32 iat, bytes memory said) internal pure returns (bytes32) {
+        return sha256(
+            abi.encodePacked(
+                hex"846a", "Signature1", hex"58", uint8(head.length + 4), head, iat, hex"40", hex"5860", said
+            )
         );
-        (oath.v, oath.r, oath.s) = vm.sign(key, sha256(toSign));
     }
 
     function payload(string memory kind, bytes32 subject) internal pure returns (bytes memory) {
@@ -167,16 +222,31 @@ abstract contract House is Cheats {
     }
 
     function leafOf(Action memory a, Oath memory oath) internal view returns (bytes32) {
-        bytes memory said = payload("affiant/decision/v1", subjectOf(block.chainid, address(mandate), a));
+        return leafOf(header(), payload(DECISION, subjectOf(block.chainid, address(mandate), a)), oath);
+    }
+
+    function leafOf(Suspension memory s, Oath memory oath) internal view returns (bytes32) {
+        return leafOf(alertHeader(), payload(ALERT, subjectOf(s)), oath);
+    }
+
+    function leafOf(bytes memory head, bytes memory said, Oath memory oath) internal pure returns (bytes32) {
         bytes memory entry = abi.encodePacked(
-            hex"d28458", hex"76", header(), oath.iat, hex"a0", hex"5860", said, hex"5840", oath.r, oath.s
+            hex"d28458", uint8(head.length + 4), head, oath.iat, hex"a0", hex"5860", said, hex"5840", oath.r, oath.s
         );
         return sha256(abi.encodePacked(hex"00", entry));
     }
 
     /// @dev Appends a sworn action's leaf to a log, anchors it and completes the oath.
     function logged(LogKeeper keeper_, Action memory a, Oath memory oath) internal returns (Oath memory) {
-        oath.index = keeper_.append(leafOf(a, oath));
+        return logged(keeper_, leafOf(a, oath), oath);
+    }
+
+    function logged(LogKeeper keeper_, Suspension memory s, Oath memory oath) internal returns (Oath memory) {
+        return logged(keeper_, leafOf(s, oath), oath);
+    }
+
+    function logged(LogKeeper keeper_, bytes32 leaf, Oath memory oath) internal returns (Oath memory) {
+        oath.index = keeper_.append(leaf);
         keeper_.anchorAll();
         (oath.seat, oath.path) = keeper_.prove(oath.index);
         return oath;
@@ -185,6 +255,11 @@ abstract contract House is Cheats {
     /// @dev The whole way of an honest agent.
     function oathFor(Action memory a) internal returns (Oath memory) {
         return logged(log, a, sworn(a));
+    }
+
+    /// @dev The whole way of an honest guardian.
+    function oathFor(Suspension memory s) internal returns (Oath memory) {
+        return logged(log, s, sworn(s));
     }
 
     function execute(Action memory a) internal returns (Oath memory oath) {
@@ -202,12 +277,47 @@ abstract contract House is Cheats {
         mandate.execute(a, oath);
     }
 
+    /// @dev The mandate's next suspension, from now on.
+    function stay(uint256 length) internal view returns (Suspension memory) {
+        (uint32 number,,) = mandate.watch();
+        return Suspension(number, uint40(vm.getBlockTimestamp() + length));
+    }
+
+    function suspend(Suspension memory s) internal returns (Oath memory oath) {
+        oath = oathFor(s);
+        mandate.suspend(s, oath);
+    }
+
+    /// @dev The suspension is refused although its alert is sworn, logged and anchored.
+    function refuses(Suspension memory s, bytes memory reason) internal {
+        refuses(s, oathFor(s), reason);
+    }
+
+    function refuses(Suspension memory s, Oath memory oath, bytes memory reason) internal {
+        vm.expectRevert(reason);
+        mandate.suspend(s, oath);
+    }
+
+    /// @dev The refusal of a proof that leads to a seat which the anchor does not hold.
+    function notHeld(bytes32 leaf, Oath memory oath) internal returns (bytes memory) {
+        uint64 size = oath.seat.end - oath.seat.start;
+        bytes32 root = this.rootBy(leaf, oath.index - oath.seat.start, size, oath.path);
+        Seat memory seat = Seat(oath.seat.count, oath.seat.start, oath.seat.end, oath.seat.time, root);
+        bytes32 logId = log.id();
+        assertTrue(!anchor.holds(logId, seat), "held");
+        return abi.encodeWithSelector(Mandate.SeatNotHeld.selector, logId, seat.count, root);
+    }
+
+    function rootBy(bytes32 leaf, uint64 index, uint64 size, bytes32[] calldata path) external view returns (bytes32) {
+        return Rfc9162.root(leaf, index, size, path);
+    }
+
     /// @dev A mandate that no factory has checked.
     function rawClone(Terms memory t) internal returns (Mandate) {
         return Mandate(payable(Clones.cloneWithImmutableArgs(factory.implementation(), abi.encode(t))));
     }
 
     function nonce() internal view returns (uint256 current) {
-        (,, current) = mandate.state();
+        (,, current,) = mandate.state();
     }
 }

@@ -6,6 +6,7 @@ import {MandateCreationTests} from "./MandateCreation.t.sol";
 import {MandateCustodyTests} from "./MandateCustody.t.sol";
 import {MandateExecutionTests} from "./MandateExecution.t.sol";
 import {MandateOathTests} from "./MandateOath.t.sol";
+import {MandateSuspensionTests} from "./MandateSuspension.t.sol";
 import {MandateTermsTests} from "./MandateTerms.t.sol";
 
 /// @dev One contract, so that what the tests share is compiled once.
@@ -15,5 +16,6 @@ contract MandateTest is
     MandateTermsTests,
     MandateOathTests,
     MandateCustodyTests,
+    MandateSuspensionTests,
     GasTests
 {}

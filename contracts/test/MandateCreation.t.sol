@@ -5,9 +5,9 @@ import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 
 import {Header} from "../src/core/Header.sol";
 import {Mandate} from "../src/core/Mandate.sol";
-import {MandateFactory} from "../src/core/MandateFactory.sol";
+import {Key, MandateFactory} from "../src/core/MandateFactory.sol";
 import {Bucket} from "../src/core/Bucket.sol";
-import {Rule, Terms} from "../src/core/Terms.sol";
+import {Guardian, Rule, Terms} from "../src/core/Terms.sol";
 import {Vm} from "./Cheats.sol";
 import {House} from "./House.sol";
 
@@ -26,12 +26,12 @@ abstract contract MandateCreationTests is House {
         vm.expectEmit(address(factory));
         emit MandateFactory.Created(foretold, principal, agent.addr, keccak256(abi.encode(t)));
         vm.prank(address(0x57A));
-        address made = factory.create(t, bytes32(agent.publicKeyX), bytes32(agent.publicKeyY), bytes32(uint256(5)));
+        address made = address(create(t, bytes32(uint256(5))));
         assertEq(made, foretold, "address");
         assertTrue(factory.isMandate(made), "known");
         assertEq(abi.encode(Mandate(payable(made)).terms()), abi.encode(t), "terms");
-        (bool revoked, uint32 epoch, uint256 nonce_) = Mandate(payable(made)).state();
-        assertTrue(!revoked && epoch == 0 && nonce_ == 0, "state");
+        (bool revoked, uint32 epoch, uint256 nonce_, uint40 suspendedUntil) = Mandate(payable(made)).state();
+        assertTrue(!revoked && epoch == 0 && nonce_ == 0 && suspendedUntil == 0, "state");
     }
 
     /// @notice The address is a function of the implementation, the terms and the salt, by OpenZeppelin's clone code.
@@ -51,7 +51,7 @@ abstract contract MandateCreationTests is House {
         execute(transfer(1));
         assertEq(address(create(terms())), address(mandate), "same");
         assertEq(nonce(), 1, "untouched");
-        address other = factory.create(terms(), bytes32(agent.publicKeyX), bytes32(agent.publicKeyY), keccak256("2"));
+        address other = address(create(terms(), keccak256("2")));
         assertTrue(other != address(mandate), "other salt");
     }
 
@@ -78,10 +78,10 @@ abstract contract MandateCreationTests is House {
         Terms memory t = terms();
         Vm.Wallet memory thief = vm.createWallet(THIEF_KEY);
         vm.expectRevert(abi.encodeWithSelector(MandateFactory.WrongKey.selector, thief.addr, agent.addr));
-        factory.create(t, bytes32(thief.publicKeyX), bytes32(thief.publicKeyY), keccak256("new"));
+        factory.create(t, keyOf(thief), keyOf(guardian), keccak256("new"));
         bytes32 x = bytes32(agent.publicKeyX);
         vm.expectRevert(abi.encodeWithSelector(Header.NotOnCurve.selector, x, x));
-        factory.create(t, x, x, keccak256("new"));
+        factory.create(t, Key(x, x), keyOf(guardian), keccak256("new"));
     }
 
     /// @notice Garbage header: any header but the one of the agent's key is refused, in every single bit.
@@ -96,6 +96,84 @@ abstract contract MandateCreationTests is House {
         _createRefuses(t, abi.encodeWithSelector(MandateFactory.WrongHeader.selector, t.header, right));
         t.header = "";
         _createRefuses(t, abi.encodeWithSelector(MandateFactory.WrongHeader.selector, t.header, right));
+    }
+
+    /// @notice The guardian must be able to suspend for some time and not for ever; a second in any three is the least.
+    function test_guardianIsBounded() public {
+        Terms memory t = terms();
+        uint32[4] memory limits = [uint32(0), 1, 100, 101];
+        t.guardian.window = 100;
+        for (uint256 i; i < limits.length; ++i) {
+            t.guardian.limit = limits[i];
+            _createRefuses(t, abi.encodeWithSelector(MandateFactory.GuardianUnbounded.selector, limits[i], uint32(100)));
+        }
+        t.guardian.limit = 99;
+        create(t);
+        (t.guardian.limit, t.guardian.window) = (2, 2);
+        _createRefuses(t, abi.encodeWithSelector(MandateFactory.GuardianUnbounded.selector, uint32(2), uint32(2)));
+        t.guardian.window = 0;
+        _createRefuses(t, abi.encodeWithSelector(MandateFactory.GuardianUnbounded.selector, uint32(2), uint32(0)));
+        t.guardian.window = 3;
+        mandate = create(t);
+        (uint32 number, uint40 silentUntil, uint256 remaining) = mandate.watch();
+        assertTrue(number == 0 && silentUntil == 0 && remaining == 1, "watch");
+        suspend(stay(1));
+    }
+
+    /// @notice Terms without a guardian tell nothing else of one, neither limit, window nor header, and have no key.
+    function test_strayGuardian() public {
+        for (uint256 i; i < 6; ++i) {
+            Terms memory t = terms();
+            t.guardian = Guardian(address(0), i == 0 ? 1 : 0, i == 1 ? 1 : 0, i == 2 ? bytes(hex"00") : bytes(""));
+            Key memory key = Key(bytes32(uint256(i == 3 ? 1 : 0)), bytes32(uint256(i == 4 ? 1 : 0)));
+            if (i < 5) vm.expectRevert(abi.encodeWithSelector(MandateFactory.StrayGuardian.selector));
+            address made = factory.create(t, keyOf(agent), key, 0);
+            assertTrue(i < 5 || factory.isMandate(made), "without a guardian");
+        }
+    }
+
+    /// @notice The second key given must be the guardian's, and a key at all.
+    function test_guardianKey() public {
+        Terms memory t = terms();
+        bytes32 salt = keccak256("new");
+        vm.expectRevert(abi.encodeWithSelector(MandateFactory.WrongKey.selector, agent.addr, guardian.addr));
+        factory.create(t, keyOf(agent), keyOf(agent), salt);
+        bytes32 x = bytes32(guardian.publicKeyX);
+        vm.expectRevert(abi.encodeWithSelector(Header.NotOnCurve.selector, x, x));
+        factory.create(t, keyOf(agent), Key(x, x), salt);
+        vm.expectRevert(abi.encodeWithSelector(Header.NotOnCurve.selector, bytes32(0), bytes32(0)));
+        factory.create(t, keyOf(agent), Key(0, 0), salt);
+        t.guardian.account = agent.addr;
+        vm.expectRevert(abi.encodeWithSelector(MandateFactory.WrongKey.selector, guardian.addr, agent.addr));
+        factory.create(t, keyOf(agent), keyOf(guardian), salt);
+    }
+
+    /// @notice The guardian's header is that of its alerts: not that of its decisions, nor another key's.
+    function test_guardianHeader() public {
+        Terms memory t = terms();
+        bytes[5] memory wrong = [
+            headerOf(guardian.addr, GUARDIAN_DID, hex"73", DECISION),
+            headerOf(agent.addr, AGENT_DID, hex"70", ALERT),
+            headerOf(guardian.addr, AGENT_DID, hex"70", ALERT),
+            header(),
+            ""
+        ];
+        for (uint256 i; i < wrong.length; ++i) {
+            t.guardian.header = wrong[i];
+            _createRefuses(t, abi.encodeWithSelector(MandateFactory.WrongHeader.selector, wrong[i], alertHeader()));
+        }
+        t = terms();
+        t.header = headerOf(agent.addr, AGENT_DID, hex"70", ALERT);
+        _createRefuses(t, abi.encodeWithSelector(MandateFactory.WrongHeader.selector, t.header, header()));
+    }
+
+    /// @notice Any header but the one of the guardian's key is refused, in every single bit.
+    function testFuzz_garbageAlertHeader(uint256 bit) public {
+        Terms memory t = terms();
+        bytes memory right = alertHeader();
+        bit = bit % (8 * right.length);
+        t.guardian.header[bit / 8] = bytes1(uint8(right[bit / 8]) ^ uint8(1 << (bit % 8)));
+        _createRefuses(t, abi.encodeWithSelector(MandateFactory.WrongHeader.selector, t.guardian.header, right));
     }
 
     /// @notice A mandate must be valid at some time and let decisions live.

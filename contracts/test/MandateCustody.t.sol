@@ -7,6 +7,7 @@ import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
 import {Action} from "../src/core/Action.sol";
 import {Mandate} from "../src/core/Mandate.sol";
 import {Oath} from "../src/core/Oath.sol";
+import {Suspension} from "../src/core/Suspension.sol";
 import {House} from "./House.sol";
 
 abstract contract MandateCustodyTests is House {
@@ -23,7 +24,7 @@ abstract contract MandateCustodyTests is House {
         refuses(a, oath, abi.encodeWithSelector(Mandate.Revoked.selector, principal));
         vm.prank(principal);
         mandate.revoke();
-        (bool revoked,,) = mandate.state();
+        (bool revoked,,,) = mandate.state();
         assertTrue(revoked, "revoked");
     }
 
@@ -111,13 +112,17 @@ abstract contract MandateCustodyTests is House {
         address bare = factory.implementation();
         Action memory a = transfer(1);
         Oath memory oath = oathFor(a);
-        bytes[8] memory calls = [
+        Suspension memory s = stay(1);
+        bytes[11] memory calls = [
             abi.encodeCall(Mandate.execute, (a, oath)),
+            abi.encodeCall(Mandate.suspend, (s, oath)),
+            abi.encodeCall(Mandate.resume, (0)),
             abi.encodeCall(Mandate.cancel, (0)),
             abi.encodeCall(Mandate.revoke, ()),
             abi.encodeCall(Mandate.withdraw, (address(0), 0)),
             abi.encodeCall(Mandate.terms, ()),
             abi.encodeCall(Mandate.state, ()),
+            abi.encodeCall(Mandate.watch, ()),
             abi.encodeCall(Mandate.level, (0)),
             bytes("")
         ];

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {Action} from "../src/core/Action.sol";
-import {Seat} from "../src/core/ILogAnchor.sol";
 import {Mandate} from "../src/core/Mandate.sol";
 import {Oath, SeatRef} from "../src/core/Oath.sol";
 import {Rfc9162} from "../src/core/Rfc9162.sol";
@@ -23,10 +22,8 @@ abstract contract MandateOathTests is House {
 
     function _recovered(Action memory a, Oath memory oath) private view returns (address) {
         bytes32 subject = subjectOf(block.chainid, address(mandate), a);
-        bytes memory said = abi.encodePacked(keccak256("affiant/decision/v1"), subject, oath.body);
-        bytes memory structure =
-            abi.encodePacked(hex"846a", "Signature1", hex"5876", header(), oath.iat, hex"405860", said);
-        return ecrecover(sha256(structure), oath.v, oath.r, oath.s);
+        bytes memory said = abi.encodePacked(keccak256(bytes(DECISION)), subject, oath.body);
+        return ecrecover(signed(header(), oath.iat, said), oath.v, oath.r, oath.s);
     }
 
     /// @notice Same decision on two mandates: what was sworn for one mandate is void on another with the same terms.
@@ -91,7 +88,7 @@ abstract contract MandateOathTests is House {
     function test_thiefsKeyWithLoggedLeaf() public {
         Action memory a = transfer(1);
         bytes32 subject = subjectOf(block.chainid, address(mandate), a);
-        Oath memory oath = logged(log, a, swornBy(THIEF_KEY, "affiant/decision/v1", subject));
+        Oath memory oath = logged(log, a, swornBy(THIEF_KEY, header(), DECISION, subject));
         address thief = vm.createWallet(THIEF_KEY).addr;
         refuses(a, oath, abi.encodeWithSelector(Mandate.WrongSigner.selector, thief, agent.addr));
     }
@@ -100,7 +97,7 @@ abstract contract MandateOathTests is House {
     function test_refusalUsedAsDecision() public {
         Action memory a = transfer(1);
         bytes32 subject = subjectOf(block.chainid, address(mandate), a);
-        _refusesSigner(a, logged(log, a, swornBy(AGENT_KEY, "affiant/refusal/v1", subject)));
+        _refusesSigner(a, logged(log, a, swornBy(AGENT_KEY, header(), "affiant/refusal/v1", subject)));
     }
 
     /// @notice Agent 0: a signature that recovers nobody never passes for an agent 0.
@@ -242,15 +239,6 @@ abstract contract MandateOathTests is House {
 
     /// @dev Refused because the anchor does not hold the seat to which the proof leads.
     function _refusesSeat(Action memory a, Oath memory oath) private {
-        uint64 size = oath.seat.end - oath.seat.start;
-        bytes32 root = this.rootBy(leafOf(a, oath), oath.index - oath.seat.start, size, oath.path);
-        Seat memory seat = Seat(oath.seat.count, oath.seat.start, oath.seat.end, oath.seat.time, root);
-        bytes32 logId = log.id();
-        assertTrue(!anchor.holds(logId, seat), "held");
-        refuses(a, oath, abi.encodeWithSelector(Mandate.SeatNotHeld.selector, logId, seat.count, root));
-    }
-
-    function rootBy(bytes32 leaf, uint64 index, uint64 size, bytes32[] calldata path) external view returns (bytes32) {
-        return Rfc9162.root(leaf, index, size, path);
+        refuses(a, oath, notHeld(leafOf(a, oath), oath));
     }
 }

@@ -44,8 +44,8 @@ abstract contract MandateTermsTests is House {
         refuses(a, abi.encodeWithSelector(Mandate.WrongNonce.selector, 0, 1));
         a.nonce = 2;
         refuses(a, abi.encodeWithSelector(Mandate.WrongNonce.selector, 2, 1));
-        a.nonce = (1 << 64) + 1;
-        refuses(a, abi.encodeWithSelector(Mandate.WrongNonce.selector, (1 << 64) + 1, 1));
+        a.nonce = (1 << 40) + 1;
+        refuses(a, abi.encodeWithSelector(Mandate.WrongNonce.selector, (1 << 40) + 1, 1));
     }
 
     /// @notice A decision dies at its deadline, the last second in which it may be executed.

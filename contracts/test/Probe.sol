@@ -17,8 +17,8 @@ contract Probe {
         reentry = data;
     }
 
-    /// @notice Remembers what is being executed, then calls the mandate back if that was planned.
-    function look(uint256) external payable returns (uint256) {
+    /// @notice Remembers what is being executed, then calls the mandate back if that was planned; fails at last for 13.
+    function look(uint256 code) external payable returns (uint256) {
         (model, statement) = Mandate(payable(msg.sender)).executing();
         received += msg.value;
         if (reentry.length != 0) {
@@ -29,6 +29,7 @@ contract Probe {
                 }
             }
         }
+        if (code == 13) revert Deliberate(code);
         return 42;
     }
 

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
-import {SettlementToken} from "../src/supply/SettlementToken.sol";
+import {SettlementToken} from "../src/core/SettlementToken.sol";
 import {Cheats} from "./Cheats.sol";
 
 contract SettlementTokenTest is Cheats {

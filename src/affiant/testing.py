@@ -6,26 +6,41 @@ that refuses what the contracts refuse, a clock that stands, randomness that rep
 
 from __future__ import annotations
 
+import copy
 import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from threading import RLock
 from typing import Any
 
+from affiant.agent.affiant import Affiant
 from affiant.agent.outbox import SqliteArchive, SqliteOutbox
 from affiant.agent.runtime import Runtime
 from affiant.kernel import errors, merkle, statement
 from affiant.kernel import mandate as rules
+from affiant.kernel import suspension as stays
 from affiant.kernel.action import ANYONE, BoundAction
-from affiant.kernel.body import CORE_KINDS, DECISION
+from affiant.kernel.body import ALERT, CORE_KINDS, DECISION
 from affiant.kernel.checkpoint import Checkpoint, LogPolicy
 from affiant.kernel.encoding import jcs_encode, sha256, to_hex
 from affiant.kernel.errors import CallReverted
 from affiant.kernel.identity import Ed25519Key, LedgerKey, recover
-from affiant.kernel.mandate import Bucket, Rule, State, Terms
-from affiant.kernel.ports import Anchored, Clock, Execution, Head, LogView, Seat
+from affiant.kernel.mandate import Bucket, Guardian, Rule, State, Terms
+from affiant.kernel.ports import (
+    Anchored,
+    Attempt,
+    Block,
+    Clock,
+    Execution,
+    Head,
+    LogView,
+    Seat,
+    Suspended,
+)
 from affiant.kernel.statement import Statement
+from affiant.kernel.suspension import BoundSuspension
 from affiant.log.sequencer import Sequencer
 from affiant.log.storage import Storage
 
@@ -90,7 +105,10 @@ class LedgerSimulator:
         self._states: defaultdict[bytes, State] = defaultdict(State)
         self._executions: defaultdict[bytes, list[Execution]] = defaultdict(list)
         self._cancelled: defaultdict[bytes, set[tuple[int, int]]] = defaultdict(set)
+        self._suspensions: defaultdict[bytes, list[Suspended]] = defaultdict(list)
         self._transactions: dict[bytes, bytes | None] = {}
+        self._blocks = [Block(0, sha256(self.name.encode()), bytes(32), clock.now())]
+        self._mined = 0
 
     def now(self) -> int:
         return self._clock.now()
@@ -105,6 +123,9 @@ class LedgerSimulator:
         if mandate not in self._terms:
             raise errors.LedgerError(f"{to_hex(mandate)} is no mandate on {self.name}", "Check it")
         return self._terms[mandate]
+
+    def granted(self, agent: bytes) -> list[bytes]:
+        return [mandate for mandate, terms in self._terms.items() if terms.agent == agent]
 
     def state(self, mandate: bytes) -> State:
         return self._states[mandate]
@@ -141,7 +162,8 @@ class LedgerSimulator:
         digest = Checkpoint(policy.origin, size, root).digest(log_id)
         if policy.signer != _recovered(digest, head.signature):
             raise CallReverted("WrongLogSigner", "")
-        peaks, (transaction, number) = merkle.peak_places(0, size), self._mine(None)
+        peaks = merkle.peak_places(0, size)
+        transaction, number = self._mine(None, anchored=((log_id, size, root),))
         start = max(index << level for level, index in peaks if index << level <= old)
         recent = merkle.subtree_root(node, start, size)
         self._peaks[log_id] = [node(*place) for place in peaks]
@@ -162,17 +184,73 @@ class LedgerSimulator:
         if called.target not in self.targets:
             raise CallReverted("NoCode", f" ({to_hex(called.target)})")
         subject = BoundAction(self.chain_id, mandate, called).digest
-        leaf = self._leaf(terms, subject, told, log, seat)
+        self._sworn(terms, subject, told, log, seat)
+        leaf = told.leaf
         try:
             self.targets[called.target](called.data, called.value)
         except Exception as error:
             raise CallReverted("CallFailed", f" ({error})") from error
         self._states[mandate] = state
-        transaction, number = self._mine(leaf)
-        block = sha256(b"block" + transaction)
+        transaction, number = self._mine(leaf, mandate=mandate)
+        block = self._blocks[number].hash
         done = Execution(leaf, subject, called.nonce, transaction, block, number, gas=100_000)
         self._executions[mandate].append(done)
         return done
+
+    def attempt(self, action: BoundAction, told: Statement, sender: bytes = OPERATOR) -> bytes:
+        """Mine a call of `execute` that fails; return the transaction's hash."""
+        by_agent = told.issuer.kid == self.terms(action.mandate).agent
+        by_agent = by_agent and (told.kind, told.subject) == (DECISION, action.digest)
+        return self._mine(
+            None,
+            attempts=lambda transaction: (
+                Attempt(action.mandate, sender, told.leaf, action, by_agent, transaction),
+            ),
+        )[0]
+
+    def suspend(
+        self, suspension: BoundSuspension, told: Statement, log: LogView, seat: Seat
+    ) -> bytes:
+        """Carry a logged alert to its mandate; what is refused changes nothing."""
+        mandate, asked = suspension.mandate, suspension.suspension
+        terms = self.terms(mandate)
+        try:
+            iat, now = told.issued_at, self.now()
+            state = stays.suspend(terms, self.state(mandate), asked, now=now, iat=iat)
+        except errors.MandateRefused as error:
+            raise CallReverted(error.rule, f" ({error.message})") from error
+        subject = BoundSuspension(self.chain_id, mandate, asked).digest
+        self._sworn(terms, subject, told, log, seat, by=terms.guardian)
+        self._states[mandate] = state
+        transaction, _ = self._mine(None)
+        self._suspensions[mandate].append(Suspended(told.leaf, asked, transaction))
+        return transaction
+
+    def resume(self, mandate: bytes, silent_until: int, key: LedgerKey) -> bytes:
+        self._principal(mandate, key)
+        self._states[mandate] = stays.resume(self.state(mandate), silent_until)
+        return self._mine(None)[0]
+
+    def revoke(self, mandate: bytes, key: LedgerKey) -> bytes:
+        self._principal(mandate, key)
+        self._states[mandate] = replace(self.state(mandate), revoked=True)
+        return self._mine(None)[0]
+
+    def suspensions(self, mandate: bytes) -> list[Suspended]:
+        return list(self._suspensions[mandate])
+
+    def block(self, number: int) -> Block | None:
+        return self._blocks[number] if number < len(self._blocks) else None
+
+    def save(self) -> dict[str, Any]:
+        """Return all that blocks have done, for `restore`."""
+        held = ["_peaks", "_seats", "_anchored", "_states", "_executions", "_cancelled"]
+        held += ["_suspensions", "_transactions", "_blocks"]
+        return {name: copy.deepcopy(getattr(self, name)) for name in held}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take back the blocks mined since, as a reorganisation does; other ones may follow."""
+        vars(self).update(copy.deepcopy(saved))
 
     def cancel(self, mandate: bytes, nonce: int, key: LedgerKey) -> bytes:
         terms, state = self.terms(mandate), self.state(mandate)
@@ -196,18 +274,53 @@ class LedgerSimulator:
     def anchored(self, log_id: bytes) -> list[Anchored]:
         return list(self._anchored[log_id])
 
-    def _mine(self, leaf: bytes | None) -> tuple[bytes, int]:
-        number = len(self._transactions) + 1
-        transaction = sha256(f"{self.name}, transaction {number}".encode())
+    def _principal(self, mandate: bytes, key: LedgerKey) -> None:
+        if key.address != self.terms(mandate).principal:
+            raise CallReverted("NotPrincipal", f" ({to_hex(key.address)})")
+
+    def _mine(
+        self,
+        leaf: bytes | None,
+        *,
+        mandate: bytes = b"",
+        attempts: Callable[[bytes], tuple[Attempt, ...]] = lambda _: (),
+        anchored: tuple[tuple[bytes, int, bytes], ...] = (),
+    ) -> tuple[bytes, int]:
+        self._mined += 1
+        transaction = sha256(f"{self.name}, transaction {self._mined}".encode())
         self._transactions[transaction] = leaf
+        parent, number = self._blocks[-1].hash, len(self._blocks)
+        executed = () if leaf is None else ((mandate, leaf, transaction),)
+        block = Block(
+            number,
+            sha256(parent + transaction),
+            parent,
+            self.now(),
+            executed,
+            attempts(transaction),
+            anchored,
+        )
+        self._blocks.append(block)
         return transaction, number
 
-    def _leaf(self, terms: Terms, subject: bytes, told: Statement, log: LogView, at: Seat) -> bytes:
-        header = terms.header + told.issued_at.to_bytes(4, "big")
-        said = statement.payload(DECISION, subject, told.body)
+    def _sworn(
+        self,
+        terms: Terms,
+        subject: bytes,
+        told: Statement,
+        log: LogView,
+        at: Seat,
+        by: Guardian | None = None,
+    ) -> None:
+        """Refuse what the agent, or `by`, did not sign about `subject`, or is not in the seat."""
+        prefix, account, kind = terms.header, terms.agent, DECISION
+        if by is not None:
+            prefix, account, kind = by.header, by.account, ALERT
+        header = prefix + told.issued_at.to_bytes(4, "big")
+        said = statement.payload(kind, subject, told.body)
         digest = sha256(statement.sig_structure(header, said))
-        if terms.agent not in (_recovered(digest, told.signature, v) for v in (27, 28)):
-            raise CallReverted("WrongSigner", f" ({to_hex(terms.agent)})")
+        if account not in (_recovered(digest, told.signature, v) for v in (27, 28)):
+            raise CallReverted("WrongSigner", f" ({to_hex(account)})")
         leaf = merkle.leaf_hash(statement.encode_entry(header, said, told.signature))
         index = log.index_of(told.leaf)
         if index is None or not at.start <= index < at.end:
@@ -216,7 +329,6 @@ class LedgerSimulator:
         root = merkle.root_from_path(leaf, index - at.start, at.end - at.start, path)
         if replace(at, root=root) not in self._seats[terms.log_id][-1024:]:
             raise CallReverted("SeatNotHeld", f" ({to_hex(terms.log_id)}, {at.count})")
-        return leaf
 
 
 def _recovered(digest: bytes, signature: bytes, *v: int) -> bytes:
@@ -241,6 +353,12 @@ class Simulation:
         """Return the agent; any field of `Runtime` may be given another value."""
         names = ("key", "log", "ledger", "archive", "outbox", "clock", "random")
         return Runtime(**{name: getattr(self, name) for name in names} | parts)
+
+    def affiant(self, key: LedgerKey) -> Affiant:
+        """Return whoever swears with that key."""
+        names = ("log", "archive", "outbox", "clock", "random")
+        parts = {name: getattr(self, name) for name in names}
+        return Affiant(key=key, turn=RLock(), kinds=CORE_KINDS, **parts)
 
     def grant(self, allowed: Sequence[Rule], buckets: Sequence[Bucket], **terms: Any) -> bytes:
         """Create a mandate for the agent, and its rules' targets; return its address."""

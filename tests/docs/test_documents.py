@@ -85,7 +85,7 @@ def test_every_check_of_the_audit_is_documented() -> None:
     """The page of checks names every check that the audit's code makes."""
     page = (ROOT / "docs/reference/checks.md").read_text(encoding="utf-8")
     source = "".join(path.read_text("utf-8") for path in (ROOT / "src/affiant/audit").glob("*.py"))
-    kinds = "log|mandate|statement|observation|decision|refusal"
+    kinds = "log|mandate|statement|observation|decision|refusal|alert"
     names = set(re.findall(rf'"((?:{kinds})\.[a-z-]+)"', source))
     assert len(names) > 15
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []

@@ -44,7 +44,7 @@ def test_the_house_as_it_stands_keeps_every_rule(copy: Path) -> None:
         ("chain/ledger.py", "import affiant.apps.house", "Three storeys"),
         ("kernel/merkle.py", "import affiant.log.storage", "Three storeys"),
         ("cellar/__init__.py", "", "Three storeys"),
-        ("verticals/other/__init__.py", "import affiant.verticals.supply.token", "Verticals"),
+        ("verticals/other/__init__.py", "import affiant.verticals.supply.forecast", "Verticals"),
         ("kernel/errors.py", "import affiant.kernel.statement", "No knots"),
         ("kernel/action.py", "import web3", "Kernel stays pure"),
     ],

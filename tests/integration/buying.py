@@ -18,7 +18,7 @@ from affiant.kernel.model import Call, Input, Proposal
 
 from .programs import Tell
 
-TOKEN = artifacts.load("SettlementToken", "affiant.verticals.supply.artifacts")
+TOKEN = artifacts.load("SettlementToken")
 TRANSFER = keccak256(b"transfer(address,uint256)")[:4]
 
 

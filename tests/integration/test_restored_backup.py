@@ -18,8 +18,8 @@ from affiant.kernel import merkle
 from affiant.kernel.errors import IntegrityError
 from affiant.kernel.house import Act
 from affiant.kernel.ports import LogView, Seat
+from affiant.kernel.token import SettlementToken, units
 from affiant.verticals.supply.reorder import GreedyModel
-from affiant.verticals.supply.token import SettlementToken, units
 
 pytestmark = [
     pytest.mark.integration,

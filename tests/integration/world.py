@@ -22,20 +22,22 @@ from affiant.kernel.action import ANYONE, Action, BoundAction
 from affiant.kernel.checkpoint import Checkpoint, LogPolicy
 from affiant.kernel.encoding import keccak256, sha256, to_hex, word
 from affiant.kernel.identity import Ed25519Key, LedgerKey, PublicKey
-from affiant.kernel.mandate import Bucket, Pin, Rule, Terms
+from affiant.kernel.mandate import Bucket, Guardian, Pin, Rule, Terms
 from affiant.kernel.model import Call
 from affiant.kernel.ports import Execution, Head, Seat
 from affiant.kernel.statement import Statement
+from affiant.kernel.suspension import BoundSuspension, Suspension
 
 from .engine import HandClock, Opened, opened
 
 MODEL = sha256(b"a model")
-TOKEN = artifacts.load("SettlementToken", "affiant.verticals.supply.artifacts")
+TOKEN = artifacts.load("SettlementToken")
 TRANSFER = keccak256(b"transfer(address,uint256)")[:4]
 CAP, LIMIT, WINDOW, LIFE = 400, 1_000, 100, 600
-OPERATOR, PRINCIPAL, AGENT, SUPPLIER, STRANGER = (
+STAY_LIMIT, STAY_WINDOW = 1_000, 5_000
+OPERATOR, PRINCIPAL, AGENT, SUPPLIER, STRANGER, GUARDIAN = (
     LedgerKey(hashlib.sha256(name).digest())
-    for name in (b"operator", b"principal", b"agent", b"supplier", b"stranger")
+    for name in (b"operator", b"principal", b"agent", b"supplier", b"stranger", b"guardian")
 )
 
 
@@ -109,7 +111,9 @@ class World:
 
     def mandate(self, **changes: Any) -> bytes:
         """Create a mandate with these terms, a million in it; return its address."""
-        address = self.ledger.grant(self.terms(**changes), AGENT.public, self.fresh())
+        terms = self.terms(**changes)
+        guardian = None if terms.guardian is None else GUARDIAN.public
+        address = self.ledger.grant(terms, AGENT.public, self.fresh(), guardian)
         self.mint(address, 1_000_000)
         return address
 
@@ -130,6 +134,10 @@ class World:
             rules=(pay, Rule(DEPLOYER, b"\0\0\0\0", amount_word=255, cap=50)),
         )
         return replace(plain, **changes)
+
+    def watched(self, **changes: Any) -> bytes:
+        """Create a mandate with a guardian; return its address."""
+        return self.mandate(guardian=watch(), **changes)
 
     def fresh(self) -> bytes:
         """Return 32 bytes that were not used before."""
@@ -186,6 +194,24 @@ class World:
         when = self.clock.now() if iat is None else iat
         return statement.sign(bodies.DECISION, bound.digest, body, key, when)
 
+    def stay(self, mandate: bytes, seconds: int = 100, **changes: Any) -> BoundSuspension:
+        """Return the next suspension of a mandate."""
+        number = self.ledger.state(mandate).watch.number
+        usual: dict[str, Any] = {"number": number, "until": self.clock.now() + seconds}
+        return BoundSuspension(self.ledger.chain_id, mandate, Suspension(**{**usual, **changes}))
+
+    def alert(
+        self, stay: BoundSuspension, *, key: LedgerKey = GUARDIAN, iat: int | None = None
+    ) -> Statement:
+        """Swear to an alert that demands a suspension, in nobody's log yet."""
+        when = self.clock.now() if iat is None else iat
+        return statement.sign(bodies.ALERT, stay.digest, sha256(stay.digest), key, when)
+
+    def suspend(self, stay: BoundSuspension, told: Statement | None = None) -> bytes:
+        """Swear to an alert, log, anchor and carry it; return the transaction's hash."""
+        told = told or self.alert(stay)
+        return self.ledger.suspend(stay, told, self.log, self.log_it(told))
+
     def log_it(self, told: Statement, log: PlainLog | None = None) -> Seat:
         """Log a statement, and anchor it."""
         (log or self.log).append(told.leaf)
@@ -205,6 +231,13 @@ class World:
         told = self.swear(bound, key=key, iat=iat)
         seat = self.log_it(told)
         return self.ledger.execute(bound, told, self.log, seat)
+
+
+def watch(limit: int = STAY_LIMIT, window: int = STAY_WINDOW) -> Guardian:
+    """Return the guardian of watched mandates."""
+    return Guardian(
+        GUARDIAN.address, limit, window, mandates.header_of(GUARDIAN.public, bodies.ALERT)
+    )
 
 
 @contextmanager

@@ -125,6 +125,39 @@ def _action(case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def suspensions() -> Said:
+    """eth-account on the digest of every suspension, hashlib on what warnings are about."""
+    file = read("suspension.json")
+    said: Said = {
+        case["name"]: {"digest (eth-account)": stay_digest(case["suspension"]) == case["digest"]}
+        for case in file["valid"]
+    }
+    for case in file["alerts"]:
+        stay, suspect = case["content"]["suspension"], case["content"]["suspect"]
+        if stay is None:
+            own = hashlib.sha256(suspect.encode()).hexdigest()
+            said[case["name"]] = {"subject (hashlib)": own == case["subject"]}
+        else:
+            said[case["name"]] = {"subject (eth-account)": stay_digest(stay) == case["subject"]}
+    return said
+
+
+def stay_digest(value: dict[str, Any]) -> str:
+    """Return eth-account's digest of a suspension."""
+    message = typed_data(
+        "Suspension",
+        "uint32 number,uint40 until",
+        {
+            "name": "Affiant Mandate",
+            "version": "1",
+            "chainId": int(value["chainId"]),
+            "verifyingContract": value["mandate"],
+        },
+        {"number": value["number"], "until": value["until"]},
+    )
+    return digest(message).hex()
+
+
 def typed_data(name: str, fields: str, domain: dict[str, Any], message: dict[str, Any]) -> Any:
     """Return eth-account's encoding of EIP-712 data."""
     types = [dict(zip(("type", "name"), field.split(), strict=True)) for field in fields.split(",")]
@@ -280,24 +313,36 @@ def digits(number: str) -> str:
 
 
 def bundles() -> Said:
-    """scitt-cose on the statements of the bundle, `cryptography` on its note."""
-    said: Said = {}
-    for case in read("bundle.json")["valid"]:
-        value = json.loads(case["text"])
-        file = read("receipt.json")
-        data = base64.urlsafe_b64decode(value["statements"]["5"] + "==")
-        log_pem = pem(-8, bytes.fromhex(file["key"]))
-        result = scitt_cose.verify_receipt(
+    """scitt-cose on the statements of each bundle, `cryptography` on its note."""
+    return {
+        case["name"]: _bundle(json.loads(case["text"]), case["text"])
+        for case in read("bundle.json")["valid"]
+    }
+
+
+def _bundle(value: dict[str, Any], text: str) -> dict[str, Any]:
+    key = bytes.fromhex(read("receipt.json")["key"])
+    held = [base64.urlsafe_b64decode(data + "==") for data in value["statements"].values()]
+    good = [
+        scitt_cose.verify_receipt(
             scitt_cose.extract_receipts(data)[0],
-            leaf_entry_hex=file["entries"][5],
-            log_public_key_pem=log_pem,
-        )
-        said[case["name"]] = {
-            "json": plain_json(value) == case["text"],
-            "receipt (scitt-cose)": bool(result.ok),
-            "note (cryptography)": note_holds(value["checkpoint"], bytes.fromhex(file["key"])),
-        }
-    return said
+            leaf_entry_hex=without_receipts(data).hex(),
+            log_public_key_pem=pem(-8, key),
+        ).ok
+        for data in held
+    ]
+    return {
+        "json": plain_json(value) == text,
+        "receipts (scitt-cose)": all(good),
+        "note (cryptography)": note_holds(value["checkpoint"], key),
+    }
+
+
+def without_receipts(transparent: bytes) -> bytes:
+    """Return the entry inside a Transparent Statement."""
+    protected, _, payload, signature = cbor2.loads(transparent).value
+    entry: bytes = cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]))
+    return entry
 
 
 def main() -> None:
@@ -311,6 +356,7 @@ def main() -> None:
         "merkle.json": merkle(),
         "receipt.json": receipts(),
         "statement.json": statements(),
+        "suspension.json": suspensions(),
     }
     results = {
         "versions": {name: version(name) for name in PACKAGES},

@@ -11,21 +11,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vector_alerts import alert_bodies, granted_terms, suspensions
 from vector_documents import actions, bodies, canonical_json, mandates
 from vector_statements import statements
 from vector_trees import bundles, checkpoints, receipts, trees
 
 FOLDER = Path(__file__).parent
+
+
+def all_bodies() -> dict[str, Any]:
+    """Return the content of body.json: every kind's bodies, alerts last."""
+    plain, alerts = bodies(), alert_bodies()
+    return {part: plain[part] + alerts[part] for part in plain}
+
+
 FILES: dict[str, Callable[[], dict[str, Any]]] = {
     "action.json": actions,
-    "body.json": bodies,
+    "body.json": all_bodies,
     "bundle.json": bundles,
     "checkpoint.json": checkpoints,
     "jcs.json": canonical_json,
-    "mandate.json": mandates,
+    "mandate.json": lambda: mandates() | granted_terms(),
     "merkle.json": trees,
     "receipt.json": receipts,
     "statement.json": statements,
+    "suspension.json": suspensions,
 }
 
 

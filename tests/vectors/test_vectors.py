@@ -11,12 +11,24 @@ from typing import Any
 import pytest
 import regenerate
 
-from affiant.kernel import body, bundle, checkpoint, merkle, receipt, statement
+from affiant.kernel import (
+    alert,
+    body,
+    bundle,
+    checkpoint,
+    mandate,
+    merkle,
+    receipt,
+    statement,
+    suspension,
+)
 from affiant.kernel.action import BoundAction, domain_separator
 from affiant.kernel.checkpoint import Checkpoint, LogPolicy
 from affiant.kernel.encoding import from_hex, jcs_decode, jcs_encode, sha256
-from affiant.kernel.errors import MalformedError
+from affiant.kernel.errors import MalformedError, MandateRefused
 from affiant.kernel.identity import EDDSA, PublicKey, public_key_of, recover
+from affiant.kernel.mandate import Guardian, Terms
+from affiant.kernel.suspension import BoundSuspension, Suspension
 
 FOLDER = Path(__file__).parent
 
@@ -117,6 +129,87 @@ def test_an_invalid_action_is_refused(case: dict[str, Any]) -> None:
     """An action not in its one form is refused by that rule's reason."""
     with pytest.raises(MalformedError) as refused:
         BoundAction.from_json(case["action"])
+    assert refused.value.reason == case["reason"]
+
+
+@cases("suspension.json", "valid")
+def test_a_valid_suspension_is_read(case: dict[str, Any]) -> None:
+    """A valid suspension decodes, encodes to the same JSON, and has the EIP-712 digest told."""
+    told = BoundSuspension.from_json(case["suspension"])
+    assert told.to_json() == case["suspension"]
+    assert told.digest.hex() == case["digest"]
+
+
+@cases("suspension.json", "invalid")
+def test_an_invalid_suspension_is_refused(case: dict[str, Any]) -> None:
+    """A suspension not in its one form is refused by that rule's reason."""
+    with pytest.raises(MalformedError) as refused:
+        BoundSuspension.from_json(case["suspension"])
+    assert refused.value.reason == case["reason"]
+
+
+def check_form(content: dict[str, Any]) -> None:
+    """Check that a content is in the form of an alert's."""
+    made = body.Body(body.ALERT, "2027-01-15T08:00:00Z", bytes(16), content)
+    body.decode(made.encoded, body.CORE_KINDS)
+
+
+@cases("suspension.json", "alerts")
+def test_a_valid_alert_is_about_its_subject(case: dict[str, Any]) -> None:
+    """A valid alert passes form and rules, and is about the subject told."""
+    check_form(case["content"])
+    alert.check(case["content"])
+    assert alert.subject_of(case["content"]).hex() == case["subject"]
+
+
+@cases("suspension.json", "invalid_alerts")
+def test_an_invalid_alert_is_refused(case: dict[str, Any]) -> None:
+    """An alert in its form that breaks one rule is refused by that rule's reason."""
+    check_form(case["content"])
+    with pytest.raises(MalformedError) as refused:
+        alert.check(case["content"])
+    assert refused.value.reason == case["reason"]
+
+
+def test_a_guardian_is_bounded_second_by_second() -> None:
+    """Each step is allowed or refused as told, and leaves the state told."""
+    file, (_, watched) = read("suspension.json"), read("mandate.json")["terms"]
+    terms, state = Terms.from_json(watched["terms"]), mandate.State()
+    header = bytes.fromhex(file["header_prefix"])
+    assert terms.guardian is not None
+    assert terms.guardian == Guardian(terms.guardian.account, file["limit"], file["window"], header)
+    start = terms.valid_from + 3600
+    for step in file["steps"]:
+        now, end, refused = start + step["second"], start + step["until"], None
+        try:
+            if step["does"] == "resume":
+                assert state.watch.number == step["number"]
+                state = suspension.resume(state, end)
+            else:
+                asked = Suspension(step["number"], end)
+                state = suspension.suspend(terms, state, asked, now=now)
+        except MandateRefused as error:
+            refused = error.rule
+        left = mandate.remaining(terms.guardian.bucket, state.watch.level, now)
+        still = max(0, state.suspended_until - start)
+        told = (refused, still, left, str(state.watch.level.scaled))
+        named = ("refused", "suspended_until", "remaining", "scaled")
+        assert told == tuple(step[name] for name in named), step
+
+
+@cases("mandate.json", "terms")
+def test_valid_terms_are_read(case: dict[str, Any]) -> None:
+    """Valid terms decode and encode to the same JSON, with and without a guardian."""
+    told = Terms.from_json(case["terms"])
+    told.check_usable()
+    assert told.to_json() == case["terms"]
+
+
+@cases("mandate.json", "invalid_terms")
+def test_invalid_terms_are_refused(case: dict[str, Any]) -> None:
+    """Terms whose guardian is not in its one form are refused by that rule's reason."""
+    with pytest.raises(MalformedError) as refused:
+        Terms.from_json(case["terms"])
     assert refused.value.reason == case["reason"]
 
 
@@ -324,9 +417,41 @@ def test_an_invalid_bundle_is_refused(case: dict[str, Any]) -> None:
     assert refused.value.reason == case["reason"]
 
 
-@pytest.mark.parametrize(
-    "name", ["statement.md", "body.md", "action.md", "mandate.md", "log.md", "bundle.md"]
-)
+PAGES = ("statement", "body", "action", "mandate", "suspension", "log", "bundle")
+
+
+def test_every_page_is_compared() -> None:
+    """No specification page is left out of the comparison with the vectors."""
+    assert {path.stem for path in (FOLDER.parents[1] / "specs").glob("*.md")} == set(PAGES)
+
+
+def shown_json(name: str) -> list[Any]:
+    """Return what the JSON blocks of a page hold."""
+    page = (FOLDER.parents[1] / "specs" / f"{name}.md").read_text()
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+
+
+def test_the_pages_show_what_vectors_hold() -> None:
+    """JSON on the pages is that of the first suspension, the alert and the guardian's terms."""
+    file = read("suspension.json")
+    assert shown_json("suspension") == [file["valid"][0]["suspension"]]
+    assert file["alerts"][2]["content"] in shown_json("body")
+    assert read("mandate.json")["terms"][1]["terms"]["guardian"] in shown_json("mandate")
+
+
+def test_the_page_tells_the_steps_of_the_vector() -> None:
+    """The table of suspension.md is the vector's, row by row."""
+    page = (FOLDER.parents[1] / "specs" / "suspension.md").read_text()
+    for step in read("suspension.json")["steps"]:
+        number = step["number"] if step["does"] == "suspend" else ""
+        does = f"{step['does']} {number}".strip()
+        named = [step["second"], does, step["until"], step["refused"] or "allowed"]
+        named += [step["suspended_until"], step["remaining"]]
+        row = " | ".join(str(value) for value in named)
+        assert f"| {row} |" in page, step
+
+
+@pytest.mark.parametrize("name", [f"{page}.md" for page in PAGES])
 def test_the_pages_show_real_bytes(name: str) -> None:
     """Every long hexadecimal or base64 word on a specification page stands in a vector."""
     page = (FOLDER.parents[1] / "specs" / name).read_text()

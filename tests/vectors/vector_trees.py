@@ -7,6 +7,8 @@ import hashlib
 from typing import Any
 
 import cbor2
+from vector_alerts import BY_TWO, alert_body, guardian, suspending
+from vector_alerts import bound as bound_suspension
 from vector_documents import MANDATE, decision_body, terms
 from vector_keys import AGENT, IAT, LOG, LOG_SIGNER, ORIGIN, OTHER_LOG, POLICY, WITNESSES, twin
 
@@ -20,6 +22,7 @@ from affiant.kernel.checkpoint import (
     verifier_key,
 )
 from affiant.kernel.encoding import sha256, to_hex
+from affiant.kernel.mandate import Terms
 from affiant.kernel.model import commitment
 
 # The leaves and roots of certificate-transparency's Merkle tree tests (RFC 6962 trees).
@@ -398,12 +401,39 @@ def _bad_transparent(entry: bytes, encoded: bytes) -> list[tuple[str, str, bytes
 
 def bundles() -> dict[str, Any]:
     """Return the content of bundle.json."""
-    entries = _log_entries()
+    first = _bundle(_log_entries(), [5], terms(), []).encode().decode()
+    watched = [*_log_entries()[:6], suspending().entry, LEAVES[7]]
+    stay = bound_suspension().suspension
+    done = {
+        "alert": to_hex(suspending().leaf),
+        "number": stay.number,
+        "until": stay.until,
+        "transaction": to_hex(sha256(b"affiant vectors: suspension")),
+    }
+    second = _bundle(watched, [5, 6], terms(guardian=guardian()), [done]).encode().decode()
+    return {
+        "valid": [
+            {"name": "one decision, its body and one disclosed input", "text": first},
+            {"name": "the same, and an alert that suspended the agent", "text": second},
+        ],
+        "invalid": [
+            {"name": name, "reason": reason, "text": value}
+            for name, reason, value in _bad(first) + _bad_chain(second)
+        ],
+    }
+
+
+def _bundle(
+    entries: list[bytes], held: list[int], granted: Terms, stays: list[dict[str, Any]]
+) -> Bundle:
     root = tree_root(entries)
-    head = Checkpoint(ORIGIN, 8, root)
-    made = receipt.Receipt(8, 5, tuple(tree_path(5, entries)), receipt.sign_root(ORIGIN, root, LOG))
+    head, signed = Checkpoint(ORIGIN, 8, root), receipt.sign_root(ORIGIN, root, LOG)
+    proofs = {
+        index: receipt.Receipt(8, index, tuple(tree_path(index, entries)), signed) for index in held
+    }
     seen, salt = b'{"days":"3"}', sha256(b"affiant vectors: observation salt")
-    bundle = Bundle(
+    said = [decision_body(), alert_body(BY_TWO)][: len(held)]
+    return Bundle(
         origin=ORIGIN,
         key=LOG.public.did,
         signer=LOG_SIGNER.address,
@@ -411,8 +441,11 @@ def bundles() -> dict[str, Any]:
         threshold=POLICY.threshold,
         note=sign_note(head, LOG),
         signature=LOG_SIGNER.sign_digest(head.digest(POLICY.log_id)),
-        statements={5: receipt.transparent(decision().entry, [made.encode(ORIGIN, LOG.public)])},
-        bodies={decision_body().digest: decision_body().encoded},
+        statements={
+            index: receipt.transparent(entries[index], [proof.encode(ORIGIN, LOG.public)])
+            for index, proof in proofs.items()
+        },
+        bodies={item.digest: item.encoded for item in said},
         data={commitment(salt, seen): (salt, seen)},
         chain={
             "chainId": "31337",
@@ -427,7 +460,7 @@ def bundles() -> dict[str, Any]:
             ],
             "mandates": {
                 to_hex(MANDATE): {
-                    "terms": terms().to_json(),
+                    "terms": granted.to_json(),
                     "executions": [
                         {
                             "decision": to_hex(decision().leaf),
@@ -440,18 +473,12 @@ def bundles() -> dict[str, Any]:
                         }
                     ],
                     "cancelled": [],
+                    "suspensions": stays,
                 }
             },
             "whole": True,
         },
     )
-    text = bundle.encode().decode()
-    return {
-        "valid": [{"name": "one decision, its body and one disclosed input", "text": text}],
-        "invalid": [
-            {"name": name, "reason": reason, "text": value} for name, reason, value in _bad(text)
-        ],
-    }
 
 
 def _bad(good: str) -> list[tuple[str, str, str]]:
@@ -484,6 +511,42 @@ def _bad(good: str) -> list[tuple[str, str, str]]:
         ("white space", "not-canonical", good.replace(",", ", ", 1)),
         ("a name twice", "duplicate-key", good.replace('{"bodies"', '{"bodies":{},"bodies"', 1)),
     ]
+
+
+def _bad_chain(good: str) -> list[tuple[str, str, str]]:
+    """Faults in what the chain is said to have done to a mandate with a guardian."""
+    stay = bound_suspension().suspension
+    until = f'"until":{stay.until}'
+    first = good.index('"suspensions":[')
+    end = good.index("]", first) + 1
+    return [
+        (
+            "suspensions left out",
+            "bad-content",
+            good[: first - 1] + good[good.index(',"terms"', first) :],
+        ),
+        (
+            "suspensions as an object",
+            "bad-content",
+            f'{good[:first]}"suspensions":{{}}{good[end:]}',
+        ),
+        (
+            "a suspension that ends at text",
+            "bad-content",
+            good.replace(until, f'"until":"{stay.until}"', 1),
+        ),
+        ("a suspension without transaction", "bad-content", _without_transaction(good, first)),
+        (
+            "a guardian bound to nothing",
+            "bad-terms",
+            good.replace('"limit":86400', '"limit":604800', 1),
+        ),
+    ]
+
+
+def _without_transaction(text: str, first: int) -> str:
+    start = text.index(',"transaction"', first)
+    return text[:start] + text[text.index(',"until"', start) :]
 
 
 def _replace(text: str, start: str, end: str, new: str) -> str:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {MandateDomain} from "./MandateDomain.sol";
+
 /// @notice One call under a mandate. Its EIP-712 digest is the subject of the decision that allows it.
 /// @param epoch the mandate's epoch
 /// @param nonce the mandate's nonce
@@ -25,17 +27,11 @@ struct Action {
 
 /// @title The EIP-712 digest of an action
 library ActionDigest {
-    bytes32 private constant DOMAIN_TYPE =
-        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-    bytes32 private constant NAME = keccak256("Affiant Mandate");
-    bytes32 private constant VERSION = keccak256("1");
     bytes32 private constant TYPE = keccak256(
         "Action(uint32 epoch,uint256 nonce,bytes32 model,address target,uint256 value,bytes data,uint64 deadline,address relayer,bytes32 salt)"
     );
 
-    /// @dev The domain is computed at run time: the chain may fork, and every mandate is a contract of its own.
     function digest(Action calldata action) internal view returns (bytes32) {
-        bytes32 domain = keccak256(abi.encode(DOMAIN_TYPE, NAME, VERSION, block.chainid, address(this)));
         bytes32 structHash = keccak256(
             abi.encode(
                 TYPE,
@@ -50,6 +46,6 @@ library ActionDigest {
                 action.salt
             )
         );
-        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+        return MandateDomain.digest(structHash);
     }
 }

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Base58} from "@openzeppelin/contracts/utils/Base58.sol";
 
-/// @title An agent's COSE protected header, from its key
+/// @title The COSE protected header of what a ledger key swears, from the key
 library Header {
     /// @notice The point is not on secp256k1.
     error NotOnCurve(bytes32 x, bytes32 y);
@@ -22,9 +22,19 @@ library Header {
         return address(uint160(uint256(keccak256(abi.encodePacked(x, y)))));
     }
 
-    /// @dev {1: -47, 3: 42, 4: address, 15: {1: did:key, 2: "affiant/decision/v1", 6: iat}} in deterministic CBOR, up to
-    /// and without the four bytes of iat.
+    /// @dev A decision's header, up to and without the four bytes of iat.
     function decisionPrefix(bytes32 x, bytes32 y) internal pure returns (bytes memory) {
+        return _prefix(x, y, hex"73", "affiant/decision/v1");
+    }
+
+    /// @dev An alert's header, up to and without the four bytes of iat.
+    function alertPrefix(bytes32 x, bytes32 y) internal pure returns (bytes memory) {
+        return _prefix(x, y, hex"70", "affiant/alert/v1");
+    }
+
+    /// @dev {1: -47, 3: 42, 4: address, 15: {1: did:key, 2: kind, 6: iat}} in deterministic CBOR; `head` is the CBOR head
+    /// of the kind's name.
+    function _prefix(bytes32 x, bytes32 y, bytes1 head, string memory kind) private pure returns (bytes memory) {
         bytes memory issuer = bytes(didKey(x, y));
         if (issuer.length != 57) revert WrongIssuerLength(issuer.length);
         return abi.encodePacked(
@@ -32,8 +42,9 @@ library Header {
             addressOf(x, y),
             hex"0fa3017839",
             issuer,
-            hex"0273",
-            "affiant/decision/v1",
+            hex"02",
+            head,
+            kind,
             hex"061a"
         );
     }

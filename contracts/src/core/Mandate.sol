@@ -5,6 +5,7 @@ import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {Action, ActionDigest} from "./Action.sol";
 import {LeakyBucket} from "./Bucket.sol";
@@ -12,6 +13,7 @@ import {ILogAnchor, Seat} from "./ILogAnchor.sol";
 import {Oath} from "./Oath.sol";
 import {Rfc9162} from "./Rfc9162.sol";
 import {Statement} from "./Statement.sol";
+import {Suspension, SuspensionDigest} from "./Suspension.sol";
 import {NATIVE_VALUE, PER_CALL, Terms} from "./Terms.sol";
 import {Place, TermsCode} from "./TermsCode.sol";
 
@@ -22,6 +24,7 @@ import {Place, TermsCode} from "./TermsCode.sol";
 contract Mandate {
     using SafeERC20 for IERC20;
     using ActionDigest for Action;
+    using SuspensionDigest for Suspension;
 
     /// @notice Called on the implementation, which has no terms.
     error NotAMandate(address implementation);
@@ -34,6 +37,8 @@ contract Mandate {
     error AlreadyExecuting(bytes32 statement);
     /// @notice The principal revoked the mandate.
     error Revoked(address principal);
+    /// @notice The guardian has suspended the agent.
+    error AgentSuspended(uint40 until, uint256 time);
     /// @notice The mandate begins later.
     error NotYetValid(uint64 validFrom, uint256 time);
     /// @notice The mandate has ended.
@@ -46,9 +51,9 @@ contract Mandate {
     error DecisionExpired(uint64 deadline, uint256 time);
     /// @notice The action names another relayer.
     error WrongRelayer(address caller, address relayer);
-    /// @notice The decision was sworn more than a minute after now.
+    /// @notice The oath was sworn more than a minute after now.
     error SwornInFuture(uint32 iat, uint256 time);
-    /// @notice The deadline is later after the oath than the terms allow.
+    /// @notice The deadline, or a suspension's end, is later after the oath than the terms allow.
     error LivesTooLong(uint64 deadline, uint256 latest);
 
     /// @notice Neither the mandate nor its anchor is ever a target.
@@ -68,14 +73,23 @@ contract Mandate {
 
     /// @notice s is in the upper half: the other form of a signature, which the log does not hold.
     error HighS(bytes32 s);
-    /// @notice The signature is not the agent's.
-    error WrongSigner(address recovered, address agent);
+    /// @notice The signature is not the agent's, or not the guardian's.
+    error WrongSigner(address recovered, address account);
     /// @notice The statement's place is not in the seat.
     error OutsideSeat(uint64 index, uint64 start, uint64 end);
     /// @notice The anchor holds no such seat; its root is what the path leads to.
     error SeatNotHeld(bytes32 logId, uint64 count, bytes32 root);
     /// @notice The call failed with this data.
     error CallFailed(bytes returned);
+
+    /// @notice The terms name no guardian.
+    error NoGuardian();
+    /// @notice Not the mandate's next suspension.
+    error WrongSuspension(uint32 number, uint32 current);
+    /// @notice The principal has silenced the guardian.
+    error GuardianSilenced(uint40 until, uint256 time);
+    /// @notice It would end no later than now, or than the suspension in force.
+    error SuspendsNothing(uint40 until, uint256 already);
 
     /// @notice The terms have no such bucket.
     error NoBucket(uint8 bucket);
@@ -90,19 +104,42 @@ contract Mandate {
     /// @notice A nonce was given up: no decision for it will ever be executed.
     event Cancelled(uint32 indexed epoch, uint256 indexed nonce, address by);
 
+    /// @notice The guardian suspended the agent.
+    /// @param leaf the alert's statement id
+    /// @param number which suspension of this mandate
+    /// @param until first second in which the agent may act again
+    event Suspended(bytes32 indexed leaf, uint32 number, uint40 until);
+
+    /// @notice The principal ended a suspension, or silenced the guardian, or both.
+    /// @param number the next suspension's; alerts sworn for earlier ones are void
+    /// @param silentUntil first second in which the guardian may suspend again
+    event Resumed(uint32 number, uint40 silentUntil);
+
     /// @notice The principal ended the mandate for ever.
     event MandateRevoked(address indexed principal);
 
     /// @notice The principal took funds back; token 0 is native value.
     event Withdrawn(address indexed token, uint256 amount);
 
-    /// @dev One slot. Most mandates meter in one bucket, the first: its mark lies here and costs no slot of its own.
+    /// @dev One slot. Most mandates meter in one bucket, the first: its mark lies here and costs no slot of its own. A
+    /// mark is below 2^136: a rate below 2^95 times a time below 2^40 plus a window below 2^32.
     struct State {
         bool revoked;
         uint32 epoch;
-        uint64 nonce;
-        uint152 firstMark;
+        uint40 nonce;
+        uint40 suspendedUntil;
+        uint136 firstMark;
     }
+
+    /// @dev What bounds the guardian; one slot, read by nothing but suspensions.
+    struct Watch {
+        uint32 number;
+        uint40 silentUntil;
+        uint128 mark;
+    }
+
+    /// @dev As a bucket's number in `AboveLimit`: the guardian's seconds.
+    uint8 private constant GUARDIAN_BUCKET = 255;
 
     /// @dev Half the order of secp256k1; a low s is at most this.
     uint256 private constant HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
@@ -113,6 +150,7 @@ contract Mandate {
     address private immutable IMPLEMENTATION = address(this);
 
     State private _state;
+    Watch private _watch;
     /// @dev Marks of the buckets after the first.
     mapping(uint256 bucket => uint256) private _marks;
 
@@ -137,15 +175,17 @@ contract Mandate {
         Place granted = TermsCode.load();
         State memory current = _state;
         _requireCurrent(granted, current, action);
-        _requireTimely(granted, action.deadline, oath.iat);
+        _requireTimely(action.deadline, oath.iat, granted.word(TermsCode.LONGEST_LIFE));
         Place rule = _ruleFor(granted, action.target, action.data);
         _requirePins(rule, action.data);
         (uint8 bucket, uint256 mark) = _meter(granted, rule, current, action.value, action.data);
         bytes32 subject = action.digest();
-        bytes32 leaf = _requireSworn(granted, subject, oath);
+        bytes32 leaf = _requireSworn(
+            granted, granted.account(TermsCode.AGENT), granted.follow(TermsCode.HEADER), Statement.DECISION, subject, oath
+        );
 
         _state.nonce = current.nonce + 1;
-        if (bucket == 0) _state.firstMark = uint152(mark);
+        if (bucket == 0) _state.firstMark = uint136(mark);
         else _marks[bucket] = mark;
         emit Executed(leaf, subject, action.epoch, action.nonce);
         return _call(action, leaf);
@@ -162,6 +202,48 @@ contract Mandate {
         if (nonce != current.nonce) revert WrongNonce(nonce, current.nonce);
         _state.nonce = current.nonce + 1;
         emit Cancelled(current.epoch, nonce, msg.sender);
+    }
+
+    /// @notice Keeps the agent still for a while, on the guardian's oath. Anyone may carry it.
+    /// @dev A guardian can only reduce authority: cancelling, revoking and withdrawing go on. What is charged to its
+    /// bucket are the seconds that this adds; so no window sees more than its limit of them, whatever it swears.
+    /// @param suspension which, and until when
+    /// @param oath proof that the guardian swore to an alert that demands it, and that the alert is in the log
+    function suspend(Suspension calldata suspension, Oath calldata oath) external onlyClone {
+        Place granted = TermsCode.load();
+        Place guardian = granted.follow(TermsCode.GUARDIAN);
+        address account = guardian.account(TermsCode.ACCOUNT);
+        if (account == address(0)) revert NoGuardian();
+        if (_state.revoked) revert Revoked(granted.account(TermsCode.PRINCIPAL));
+        Watch memory held = _watch;
+        if (suspension.number != held.number) revert WrongSuspension(suspension.number, held.number);
+        if (block.timestamp < held.silentUntil) revert GuardianSilenced(held.silentUntil, block.timestamp);
+        uint256 limit = guardian.word(TermsCode.GUARDIAN_LIMIT);
+        _requireTimely(suspension.until, oath.iat, limit / 2);
+        uint256 from = Math.max(block.timestamp, _state.suspendedUntil);
+        if (suspension.until <= from) revert SuspendsNothing(suspension.until, from);
+        uint256 window = guardian.word(TermsCode.GUARDIAN_WINDOW);
+        uint256 mark = LeakyBucket.pour(held.mark, GUARDIAN_BUCKET, limit, window, suspension.until - from);
+        bytes32 leaf = _requireSworn(
+            granted, account, guardian.follow(TermsCode.GUARDIAN_HEADER), Statement.ALERT, suspension.digest(), oath
+        );
+
+        _state.suspendedUntil = suspension.until;
+        // Below 2^72: a rate below 2^31 times a time below 2^41.
+        _watch = Watch(held.number + 1, held.silentUntil, uint128(mark));
+        emit Suspended(leaf, held.number, suspension.until);
+    }
+
+    /// @notice Lets the agent act again, and keeps the guardian from suspending it for as long as the principal says.
+    /// @dev Voids every alert that was sworn for the next suspension and has not been carried. What the guardian has
+    /// spent stays spent.
+    /// @param silentUntil first second in which the guardian may suspend again; in the past for at once
+    function resume(uint40 silentUntil) external onlyClone {
+        _requirePrincipal();
+        _state.suspendedUntil = 0;
+        uint32 number = _watch.number + 1;
+        (_watch.number, _watch.silentUntil) = (number, silentUntil);
+        emit Resumed(number, silentUntil);
     }
 
     /// @notice Ends the mandate for ever. Its funds stay the principal's to withdraw.
@@ -190,12 +272,31 @@ contract Mandate {
         return abi.decode(Clones.fetchCloneArgs(address(this)), (Terms));
     }
 
-    /// @notice Whether the mandate was revoked, and what the next action must name.
+    /// @notice Whether the mandate was revoked or suspended, and what the next action must name.
     /// @return revoked whether it was
     /// @return epoch the current epoch
     /// @return nonce the next nonce
-    function state() external view onlyClone returns (bool revoked, uint32 epoch, uint256 nonce) {
-        return (_state.revoked, _state.epoch, _state.nonce);
+    /// @return suspendedUntil first second in which the agent may act
+    function state()
+        external
+        view
+        onlyClone
+        returns (bool revoked, uint32 epoch, uint256 nonce, uint40 suspendedUntil)
+    {
+        return (_state.revoked, _state.epoch, _state.nonce, _state.suspendedUntil);
+    }
+
+    /// @notice What the guardian may do now, and what its next suspension must name.
+    /// @return number the next suspension's
+    /// @return silentUntil first second in which it may suspend
+    /// @return remaining how many seconds it may add now
+    function watch() external view onlyClone returns (uint32 number, uint40 silentUntil, uint256 remaining) {
+        Place guardian = TermsCode.load().follow(TermsCode.GUARDIAN);
+        uint256 window = guardian.word(TermsCode.GUARDIAN_WINDOW);
+        if (window != 0) {
+            remaining = LeakyBucket.remaining(_watch.mark, guardian.word(TermsCode.GUARDIAN_LIMIT), window);
+        }
+        return (_watch.number, _watch.silentUntil, remaining);
     }
 
     /// @notice How much a bucket lets through now, in whole units.
@@ -223,6 +324,7 @@ contract Mandate {
     /// @dev The mandate is in force and the action is the next one, in time and from the right hands.
     function _requireCurrent(Place granted, State memory current, Action calldata action) private view {
         if (current.revoked) revert Revoked(granted.account(TermsCode.PRINCIPAL));
+        if (block.timestamp < current.suspendedUntil) revert AgentSuspended(current.suspendedUntil, block.timestamp);
         uint64 validFrom = uint64(granted.word(TermsCode.VALID_FROM));
         uint64 validUntil = uint64(granted.word(TermsCode.VALID_UNTIL));
         if (block.timestamp < validFrom) revert NotYetValid(validFrom, block.timestamp);
@@ -235,10 +337,10 @@ contract Mandate {
         }
     }
 
-    /// @dev A decision cannot be hoarded: it dies soon after it was sworn.
-    function _requireTimely(Place granted, uint64 deadline, uint32 iat) private view {
+    /// @dev An oath cannot be hoarded: it dies soon after it was sworn.
+    function _requireTimely(uint64 deadline, uint32 iat, uint256 longest) private view {
         if (iat > block.timestamp + CLOCK_SKEW) revert SwornInFuture(iat, block.timestamp);
-        uint256 latest = uint256(iat) + granted.word(TermsCode.LONGEST_LIFE);
+        uint256 latest = uint256(iat) + longest;
         if (deadline > latest) revert LivesTooLong(deadline, latest);
     }
 
@@ -313,16 +415,22 @@ contract Mandate {
         return uint256(bytes32(data[start:]));
     }
 
-    /// @dev The agent signed a decision about `subject`, and exactly that statement is in the log. Returns its leaf.
-    function _requireSworn(Place granted, bytes32 subject, Oath calldata oath) private view returns (bytes32 leaf) {
+    /// @dev The account signed a statement of that kind about `subject`, and exactly that one is in the log. Returns its
+    /// leaf.
+    function _requireSworn(
+        Place granted,
+        address account,
+        Place header,
+        bytes32 kind,
+        bytes32 subject,
+        Oath calldata oath
+    ) private view returns (bytes32 leaf) {
         if (uint256(oath.s) > HALF_ORDER) revert HighS(oath.s);
         bytes32 digest;
-        (digest, leaf) =
-            Statement.rebuild(granted.follow(TermsCode.HEADER).toBytes(), oath.iat, subject, oath.body, oath.r, oath.s);
-        address agent = granted.account(TermsCode.AGENT);
+        (digest, leaf) = Statement.rebuild(header.toBytes(), oath.iat, kind, subject, oath.body, oath.r, oath.s);
         address recovered = ecrecover(digest, oath.v, oath.r, oath.s);
-        // An invalid signature recovers 0, which must never count as an agent.
-        if (recovered != agent || recovered == address(0)) revert WrongSigner(recovered, agent);
+        // An invalid signature recovers 0, which must never count as an account.
+        if (recovered != account || recovered == address(0)) revert WrongSigner(recovered, account);
         _requireLogged(granted, leaf, oath);
     }
 

@@ -6,7 +6,15 @@ import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 import {Bucket} from "./Bucket.sol";
 import {Header} from "./Header.sol";
 import {Mandate} from "./Mandate.sol";
-import {PER_CALL, Pin, Rule, Terms} from "./Terms.sol";
+import {Guardian, PER_CALL, Pin, Rule, Terms} from "./Terms.sol";
+
+/// @notice A secp256k1 key.
+/// @param x first coordinate
+/// @param y second coordinate
+struct Key {
+    bytes32 x;
+    bytes32 y;
+}
 
 /// @title Makes mandates
 /// @notice Anyone may create a mandate for any principal: only what the principal puts in is at stake. The address binds
@@ -22,9 +30,9 @@ contract MandateFactory {
     error AnchorWithoutCode(address anchor);
     /// @notice The log id is zero.
     error NoLog();
-    /// @notice The key's address is not the agent.
-    error WrongKey(address keyAddress, address agent);
-    /// @notice The header is not the one the agent's key gives.
+    /// @notice The key's address is not the one that the terms name.
+    error WrongKey(address keyAddress, address account);
+    /// @notice The header is not the one the key gives.
     error WrongHeader(bytes header, bytes expected);
     /// @notice The mandate would end before it begins.
     error NeverValid(uint64 validFrom, uint64 validUntil);
@@ -34,6 +42,10 @@ contract MandateFactory {
     error LimitTooSmall(uint256 bucket, uint96 limit);
     /// @notice A bucket has no window.
     error NoWindow(uint256 bucket);
+    /// @notice The guardian could suspend for no time, or for ever.
+    error GuardianUnbounded(uint32 limit, uint32 window);
+    /// @notice Terms without a guardian that tell a guardian's limit, window, header or key.
+    error StrayGuardian();
     /// @notice The terms allow nothing.
     error NoRules();
     /// @notice Neither the anchor nor the factory may be a target.
@@ -64,11 +76,11 @@ contract MandateFactory {
 
     /// @notice Creates a mandate, or returns the one that exists with these terms and this salt.
     /// @param terms what the principal allows
-    /// @param agentX first coordinate of the agent's public key
-    /// @param agentY second coordinate of the agent's public key
+    /// @param agent the agent's public key
+    /// @param guardian the guardian's public key; zeros without a guardian
     /// @param salt tells mandates with the same terms apart
     /// @return mandate its address
-    function create(Terms calldata terms, bytes32 agentX, bytes32 agentY, bytes32 salt)
+    function create(Terms calldata terms, Key calldata agent, Key calldata guardian, bytes32 salt)
         external
         returns (address mandate)
     {
@@ -77,7 +89,8 @@ contract MandateFactory {
         mandate = _addressOf(code, hash, salt);
         if (isMandate[mandate]) return mandate;
 
-        _requireParties(terms, agentX, agentY);
+        _requireParties(terms, agent);
+        _requireGuardian(terms.guardian, guardian);
         if (terms.validFrom >= terms.validUntil) revert NeverValid(terms.validFrom, terms.validUntil);
         if (terms.longestLife == 0) revert NoLife();
         _requireBuckets(terms.buckets);
@@ -106,16 +119,31 @@ contract MandateFactory {
         return keccak256(abi.encode(salt, hash));
     }
 
-    function _requireParties(Terms calldata terms, bytes32 agentX, bytes32 agentY) private view {
+    function _requireParties(Terms calldata terms, Key calldata agent) private view {
         if (terms.principal == address(0)) revert NoPrincipal();
         if (terms.agent == address(0)) revert NoAgent();
         if (terms.anchor == address(0)) revert NoAnchor();
         if (terms.anchor.code.length == 0) revert AnchorWithoutCode(terms.anchor);
         if (terms.logId == 0) revert NoLog();
-        address keyAddress = Header.addressOf(agentX, agentY);
-        if (keyAddress != terms.agent) revert WrongKey(keyAddress, terms.agent);
-        bytes memory expected = Header.decisionPrefix(agentX, agentY);
-        if (keccak256(terms.header) != keccak256(expected)) revert WrongHeader(terms.header, expected);
+        _requireKey(terms.agent, agent, terms.header, Header.decisionPrefix(agent.x, agent.y));
+    }
+
+    function _requireGuardian(Guardian calldata guardian, Key calldata key) private pure {
+        (uint32 limit, uint32 window) = (guardian.limit, guardian.window);
+        if (guardian.account == address(0)) {
+            bool stray = limit != 0 || window != 0 || guardian.header.length != 0 || key.x != 0 || key.y != 0;
+            if (stray) revert StrayGuardian();
+            return;
+        }
+        // Below the window, so that an agent is not kept still for ever.
+        if (limit < 2 || limit >= window) revert GuardianUnbounded(limit, window);
+        _requireKey(guardian.account, key, guardian.header, Header.alertPrefix(key.x, key.y));
+    }
+
+    function _requireKey(address account, Key calldata key, bytes calldata header, bytes memory expected) private pure {
+        address keyAddress = Header.addressOf(key.x, key.y);
+        if (keyAddress != account) revert WrongKey(keyAddress, account);
+        if (keccak256(header) != keccak256(expected)) revert WrongHeader(header, expected);
     }
 
     function _requireBuckets(Bucket[] calldata buckets) private pure {

@@ -9,8 +9,8 @@ struct SeatRef {
     uint64 time;
 }
 
-/// @notice Proof that the agent swore to an action and that the oath is in the log.
-/// @param body SHA-256 of the decision's body
+/// @notice Proof that an agent swore to an action, or a guardian to a suspension, and that the oath is in the log.
+/// @param body SHA-256 of the statement's body
 /// @param iat when it was sworn
 /// @param v recovery value of the signature, 27 or 28
 /// @param r of the signature

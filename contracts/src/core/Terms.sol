@@ -27,6 +27,18 @@ struct Rule {
     Pin[] pins;
 }
 
+/// @notice Who may suspend the agent, and for how long: no `window` of time sees more than `limit` seconds of it.
+/// @param account ledger address of the guardian's key; 0 for no guardian
+/// @param limit hard bound on the seconds of suspension in any window; one suspension lasts at most half of it
+/// @param window seconds
+/// @param header the guardian's COSE protected header of an alert without its last four bytes, the time
+struct Guardian {
+    address account;
+    uint32 limit;
+    uint32 window;
+    bytes header;
+}
+
 /// @notice What a principal allows an agent to do. A mandate's terms are part of its code and never change.
 /// @param principal whose budget it is; may revoke and withdraw
 /// @param agent ledger address of the agent's key
@@ -36,6 +48,7 @@ struct Rule {
 /// @param validUntil last second
 /// @param longestLife most seconds from the time a decision was sworn to its deadline
 /// @param header the agent's COSE protected header without its last four bytes, the time
+/// @param guardian who may suspend the agent
 /// @param buckets what is metered
 /// @param rules what may be called
 /// @param extensions empty in version 1
@@ -48,6 +61,7 @@ struct Terms {
     uint64 validUntil;
     uint32 longestLife;
     bytes header;
+    Guardian guardian;
     Bucket[] buckets;
     Rule[] rules;
     bytes extensions;

@@ -21,8 +21,15 @@ library TermsCode {
     uint256 internal constant VALID_UNTIL = 5;
     uint256 internal constant LONGEST_LIFE = 6;
     uint256 internal constant HEADER = 7;
-    uint256 internal constant BUCKETS = 8;
-    uint256 internal constant RULES = 9;
+    uint256 internal constant GUARDIAN = 8;
+    uint256 internal constant BUCKETS = 9;
+    uint256 internal constant RULES = 10;
+
+    // Words of the guardian.
+    uint256 internal constant ACCOUNT = 0;
+    uint256 internal constant GUARDIAN_LIMIT = 1;
+    uint256 internal constant GUARDIAN_WINDOW = 2;
+    uint256 internal constant GUARDIAN_HEADER = 3;
 
     // Words of a rule.
     uint256 internal constant TARGET = 0;

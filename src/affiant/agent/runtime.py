@@ -15,6 +15,7 @@ from threading import RLock
 from typing import Any
 
 from affiant.agent.oath import Oath
+from affiant.agent.observe import Observer
 from affiant.kernel import body as bodies
 from affiant.kernel import mandate as rules
 from affiant.kernel import statement
@@ -31,7 +32,7 @@ from affiant.kernel.errors import (
 from affiant.kernel.house import Act
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import State
-from affiant.kernel.model import SALT_LENGTH, Call, Doubt, Input, Model, Proposal, commitment
+from affiant.kernel.model import Call, Doubt, Input, Model, Proposal
 from affiant.kernel.ports import Archive, Clock, Draft, Execution, Ledger, Log, Outbox
 from affiant.kernel.statement import Statement
 
@@ -58,6 +59,10 @@ class Runtime:
     @functools.cached_property
     def _oath(self) -> Oath:
         return Oath(self.key, self.log, self.outbox, self.clock, self.random, self.kinds)
+
+    @functools.cached_property
+    def _eyes(self) -> Observer:
+        return Observer(self._oath, self.archive, self.random)
 
     def act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
         """Decide over the inputs, under oath, and act: once per job, however often called.
@@ -88,8 +93,9 @@ class Runtime:
             self._own_mandate(mandate)
             self._finish_others(mandate)
             self._swear_model(model)
-            observed = [self._observe(f"{job}/input/{n}", item) for n, item in enumerate(inputs)]
-            values = self._read(observed)
+            eyes = self._eyes
+            observed = [eyes.observe(f"{job}/input/{n}", item) for n, item in enumerate(inputs)]
+            values = eyes.read(observed)
             answer = values if isinstance(values, Doubt) else model.predict(values)
             self.outbox.begin(job)  # before it is sworn, so that no crash lets it be forgotten
             draft = self._swear_answer(f"{job}/decision", mandate, model, observed, answer)
@@ -201,28 +207,6 @@ class Runtime:
                     )
         return draft
 
-    def _observe(self, name: str, item: Input) -> Statement:
-        """Commit to data, keep it, and swear to it; to the same data once."""
-        draft = self._oath.kept(name)
-        while draft is not None and not self._tells(draft.statement.subject, item):
-            name += "'"  # nothing was decided over what was observed before: observe anew
-            draft = self._oath.kept(name)
-        if draft is None:
-            salt = self.random(SALT_LENGTH)
-            subject = commitment(salt, item.data)
-            self.archive.put(subject, salt, item.data)
-            shape = list(item.shape)
-            content = {"source": item.source, "shape": shape, "units": item.units, "kept": "agent"}
-            draft = self._oath.swear(name, bodies.OBSERVATION, subject, content)
-        self._oath.log(draft)
-        return draft.statement
-
-    def _tells(self, subject: bytes, item: Input) -> bool:
-        """Tell whether an observation is of this data; a lost salt is found when it is read."""
-        kept = self.archive.get(subject)
-        lost = kept is None or len(kept[0]) != SALT_LENGTH
-        return lost or kept is None or commitment(kept[0], item.data) == subject
-
     def _same_inputs(self, job: str, inputs: Sequence[Input], leaves: Sequence[str]) -> None:
         """Refuse to tell of a job as if it had been decided over other data.
 
@@ -232,23 +216,12 @@ class Runtime:
         places = [self.log.index_of(from_hex(leaf, 32)) for leaf in leaves]
         entries = [self.log.entry(place) for place in places if place is not None]
         subjects = [statement.decode(entry).unverified.subject for entry in entries]
-        same = len(inputs) == len(subjects) and all(map(self._tells, subjects, inputs))
+        same = len(inputs) == len(subjects) and all(map(self._eyes.tells, subjects, inputs))
         if not same:
             raise InputError(
                 f"job {job!r} was decided over other data",
                 "Give it the data it was decided over, or give the job another name",
             )
-
-    def _read(self, observed: Sequence[Statement]) -> list[Any] | Doubt:
-        """Read every input once and hash what was read, as the last thing before the model."""
-        values = []
-        for told in observed:
-            kept = self.archive.get(told.subject)
-            if kept is None or len(kept[0]) != SALT_LENGTH or commitment(*kept) != told.subject:
-                found = "is missing" if kept is None else "is not the same any more"
-                return Doubt("input-altered", f"data sworn as {to_hex(told.subject)} {found}")
-            values.append(jcs_decode(kept[1]))
-        return values
 
     def _swear_model(self, model: Model) -> None:
         """Swear to the model, unless somebody has: a model statement, not any other about it."""

@@ -12,22 +12,25 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from affiant.agent.affiant import Affiant
 from affiant.agent.outbox import SqliteArchive, SqliteOutbox
 from affiant.agent.runtime import Runtime
 from affiant.apps.home import Home
 from affiant.apps.keys import KeyFolder
-from affiant.apps.wiring import kinds
-from affiant.chain import install, mandates
+from affiant.apps.wiring import kinds, models
+from affiant.chain import artifacts, install, mandates
 from affiant.chain.connection import Connection
 from affiant.chain.embedded import EmbeddedChain
 from affiant.chain.journal import Genesis, Journal
 from affiant.chain.ledger import EvmLedger
 from affiant.chain.provider import AllowListedProvider
+from affiant.kernel.body import ALERT
 from affiant.kernel.checkpoint import LogPolicy
 from affiant.kernel.encoding import jcs_encode, sha256
 from affiant.kernel.errors import InputError, IntegrityError, SetupError
 from affiant.kernel.identity import LedgerKey
-from affiant.kernel.mandate import Bucket, Rule, Terms
+from affiant.kernel.mandate import Bucket, Guardian, Rule, Terms
+from affiant.kernel.model import Model
 from affiant.kernel.ports import Archive, LogView
 from affiant.log.reader import LogReader
 from affiant.log.sequencer import Sequencer
@@ -39,6 +42,9 @@ DAY = 86_400
 VALID_SECONDS = 365 * DAY
 LONGEST_LIFE = 600
 """Seconds a decision may wait for its execution."""
+SUSPENSION_LIMIT = DAY
+SUSPENSION_WINDOW = 7 * DAY
+"""Seconds: a guardian may keep an agent still for one day in any seven, half a day at once."""
 
 
 class SystemClock:
@@ -65,7 +71,7 @@ class RealHouse:
         """
         self._stack = ExitStack()
         self._turn = threading.RLock()
-        self._kinds = kinds()
+        self.kinds = kinds()
         try:
             self._home = Home(folder)
             self._stack.callback(self._home.close)
@@ -103,6 +109,10 @@ class RealHouse:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def models(self) -> Mapping[bytes, Model]:
+        """Return the models of the installed verticals by digest, for replays."""
+        return models()
+
     def key(self, name: str) -> LedgerKey:
         """Return the key of that name, made on first use."""
         return self.keys.ledger(name)
@@ -118,8 +128,21 @@ class RealHouse:
             clock=self.clock,
             random=secrets.token_bytes,
             turn=self._turn,
-            kinds=self._kinds,
+            kinds=self.kinds,
             careful=careful,
+        )
+
+    def affiant(self, name: str) -> Affiant:
+        """Return whoever swears with the key of that name."""
+        return Affiant(
+            key=self.key(name),
+            log=self.log,
+            archive=self.archive,
+            outbox=self._outbox,
+            clock=self.clock,
+            random=secrets.token_bytes,
+            turn=self._turn,
+            kinds=self.kinds,
         )
 
     def grant(
@@ -130,8 +153,9 @@ class RealHouse:
         agent: LedgerKey,
         rules: Sequence[Rule],
         buckets: Sequence[Bucket],
+        guardian: LedgerKey | None = None,
     ) -> bytes:
-        """Find or create the mandate of that name with exactly these rules; return its address."""
+        """Find or create the mandate of that name with exactly these terms; return its address."""
         told = Terms(
             principal=principal.address,
             agent=agent.address,
@@ -143,6 +167,7 @@ class RealHouse:
             header=mandates.header_of(agent.public),
             buckets=tuple(buckets),
             rules=tuple(rules),
+            guardian=None if guardian is None else _guardian(guardian),
         )
         told.check_usable()
         digest = sha256(jcs_encode(told.to_json()))
@@ -151,7 +176,12 @@ class RealHouse:
             name += "'"
             now, salt = self._home.grant(name, digest, self.clock.now(), secrets.token_bytes(32))
         terms = Terms(**{**vars(told), "valid_from": now, "valid_until": now + VALID_SECONDS})
-        return self.ledger.grant(terms, agent.public, salt)
+        watch = None if guardian is None else guardian.public
+        return self.ledger.grant(terms, agent.public, salt, watch)
+
+    def artifact(self, name: str) -> Mapping[str, Any]:
+        """Return a core contract, compiled."""
+        return artifacts.load(name)
 
     def deploy(self, artifact: Mapping[str, Any], *arguments: Any) -> bytes:
         """Find or deploy a contract; return its address."""
@@ -194,7 +224,7 @@ class RealHouse:
                 "Restore log.db from its newest backup; beginning anew would fork it",
             )
         try:
-            self._log = Sequencer(storage, policy, signer, key, self._kinds, self.clock)
+            self._log = Sequencer(storage, policy, signer, key, self.kinds, self.clock)
             self.view = self._log
             self._home.settle("log", policy.origin, "the log was {held}")
         except IntegrityError:
@@ -239,3 +269,8 @@ class RealHouse:
         found = f"chain {connection.chain_id}, genesis {connection.genesis}"
         self._home.settle("ledger", found, f"this home lives on {{held}}; {rpc} is {found}")
         return connection
+
+
+def _guardian(key: LedgerKey) -> Guardian:
+    header = mandates.header_of(key.public, ALERT)
+    return Guardian(key.address, SUSPENSION_LIMIT, SUSPENSION_WINDOW, header)

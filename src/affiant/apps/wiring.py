@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from affiant.kernel.house import Vertical
     from affiant.kernel.model import Model
 
-VERTICALS = ("supply",)
+VERTICALS = ("supply", "security")
 
 
 def vertical(name: str) -> Vertical:

@@ -10,7 +10,8 @@ from affiant.kernel import merkle, receipt, statement
 from affiant.kernel.bundle import Bundle
 from affiant.kernel.encoding import from_hex, jcs_decode, to_hex
 from affiant.kernel.errors import InputError, LedgerError, MalformedError
-from affiant.kernel.ports import Archive, Execution, Ledger, LogView
+from affiant.kernel.identity import public_key_of
+from affiant.kernel.ports import Archive, Execution, Ledger, LogView, Suspended
 
 _FOUNDATION = (0, 1)  # the log's policy and key
 
@@ -74,7 +75,7 @@ def _find(log: LogView, ledger: Ledger, target: str) -> list[int]:
         found = [index] if index is not None else []
     if len(name) == 20:
         entries = ((i, log.entry(i)) for i in range(log.head().size))
-        found = [i for i, entry in entries if _is_answer_by(entry, name)]
+        found = [i for i, entry in entries if _concerns(log, entry, name)]
     if not found:
         raise InputError(
             f"nothing in this log or on {ledger.name} is named {target}",
@@ -83,10 +84,14 @@ def _find(log: LogView, ledger: Ledger, target: str) -> list[int]:
     return found
 
 
-def _is_answer_by(entry: bytes, agent: bytes) -> bool:
+def _concerns(log: LogView, entry: bytes, agent: bytes) -> bool:
+    """Tell whether an entry is an answer by an agent, or an alert about it."""
     try:
         told = statement.decode(entry).unverified
-    except MalformedError:
+        if told.kind == bodies.ALERT:
+            suspect = jcs_decode(log.body(told.body) or b"")["content"]["suspect"]
+            return public_key_of(suspect).kid == agent
+    except (MalformedError, KeyError, TypeError, AttributeError):
         return False
     return told.issuer.kid == agent and told.kind in (bodies.DECISION, bodies.REFUSAL)
 
@@ -120,6 +125,7 @@ def _named(data: bytes | None) -> tuple[list[bytes], bytes | None]:
         content = value["content"]
         names = [ref["leaf"] for ref in value["because"]] + list(content.get("inputs", []))
         names += [content["decision"]] if "decision" in content else []
+        names += [leaf for told in content.get("findings", []) for leaf in told["statements"]]
         model = from_hex(content["model"], 32) if "model" in content else None
         return [from_hex(name, 32) for name in names], model
     except (MalformedError, KeyError, TypeError, AttributeError):
@@ -127,11 +133,14 @@ def _named(data: bytes | None) -> tuple[list[bytes], bytes | None]:
 
 
 def _mandates_of(kind: str, body: bytes) -> set[bytes]:
-    """Return the mandates that a decision or refusal names, in its content and in its action."""
-    if kind not in (bodies.DECISION, bodies.REFUSAL):
+    """Return the mandates that a decision, refusal or alert names, also in its action."""
+    if kind not in (bodies.DECISION, bodies.REFUSAL, bodies.ALERT):
         return set()
     try:
         content = jcs_decode(body)["content"]
+        if kind == bodies.ALERT:
+            stay = content["suspension"]
+            return set() if stay is None else {from_hex(stay["mandate"], 20)}
         named = [content["mandate"], (content["action"] or content)["mandate"]]
         return {from_hex(name, 20) for name in named}
     except (MalformedError, KeyError, TypeError):
@@ -172,6 +181,11 @@ def _chain(
             "terms": terms.to_json(),
             "executions": [_execution(execution) for execution in done],
             "cancelled": sorted(list(pair) for pair in ledger.cancelled(mandate)),
+            "suspensions": [
+                _suspension(stay)
+                for stay in ledger.suspensions(mandate)
+                if whole or stay.leaf in leaves
+            ],
         }
     return {"chainId": str(ledger.chain_id), "anchors": anchors, "mandates": grants, "whole": whole}
 
@@ -185,4 +199,13 @@ def _execution(execution: Execution) -> dict[str, Any]:
         "block": to_hex(execution.block),
         "number": execution.number,
         "gas": execution.gas,
+    }
+
+
+def _suspension(stay: Suspended) -> dict[str, Any]:
+    return {
+        "alert": to_hex(stay.leaf),
+        "number": stay.suspension.number,
+        "until": stay.suspension.until,
+        "transaction": to_hex(stay.transaction),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from affiant.audit.alerts import check_suspensions
 from affiant.audit.evidence import Evidence
 from affiant.audit.findings import Check, Node, by_chain
 from affiant.kernel import body as bodies
@@ -136,6 +137,7 @@ class History:
         if all(check.good for check in node.checks[1:]):
             told = f"all {len(done)} executed actions have their decision in the log"
             node.checks.append(Check("mandate.on-the-record", by_chain(self.ledger), told))
+        node.checks += check_suspensions(name, grant, self.evidence, self.ledger)
         if self.chain["whole"]:
             node.checks.append(self._nonces(grant))
         return node

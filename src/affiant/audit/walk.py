@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from affiant.audit.alerts import check_alert
 from affiant.audit.evidence import Evidence, Read
 from affiant.audit.findings import Check, Node, Report, by_chain
 from affiant.audit.history import History
@@ -93,6 +94,8 @@ class _Walk:
             checks.append(self._lineage(read))
             if read.kind == bodies.OBSERVATION:
                 checks.append(self._data(read))
+            if read.kind == bodies.ALERT:
+                checks += check_alert(read, self.evidence, self.ledger)
         return checks
 
     def _answer(self, read: Read) -> Node:

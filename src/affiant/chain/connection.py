@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -16,7 +17,14 @@ from eth_utils.abi import (
     get_abi_input_types,
 )
 from web3 import Web3
-from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
+from web3.exceptions import (
+    BlockNotFound,
+    ContractLogicError,
+    LogTopicError,
+    MismatchedABI,
+    TimeExhausted,
+    Web3Exception,
+)
 from web3.middleware import ExtraDataToPOAMiddleware
 from web3.providers.base import BaseProvider
 
@@ -181,6 +189,42 @@ class Connection:
             )
         )
         return [event.process_log(log) for log in logs]
+
+    def block(self, number: int) -> Mapping[str, Any] | None:
+        """Return a block with its transactions; None beyond the newest."""
+        try:
+            found: Mapping[str, Any] = self._ask(lambda: self._web3.eth.get_block(number, True))
+        except LedgerError as error:
+            if isinstance(error.__cause__, BlockNotFound):
+                return None
+            raise
+        return found
+
+    def events_of(self, block: bytes, artifact: Artifact, name: str) -> list[Mapping[str, Any]]:
+        """Return a block's decoded events of that name, by whatever contract."""
+        event = self._web3.eth.contract(abi=artifact["abi"]).events[name]()
+        topic = to_hex(event_abi_to_log_topic(event.abi))
+        wanted = {"blockHash": to_hex(block), "topics": [topic]}
+        logs = self._ask(lambda: self._web3.eth.get_logs(wanted))  # type: ignore[arg-type]
+        found = []
+        for log in logs:
+            # Another contract's event of the same name may hold anything.
+            with suppress(MismatchedABI, LogTopicError, DecodingError, ValueError, OverflowError):
+                found.append(event.process_log(log))
+        return found
+
+    def decoded(self, artifact: Artifact, name: str, data: bytes) -> Mapping[str, Any] | None:
+        """Return the arguments of a call of that function; None if it is not one."""
+        contract = self._web3.eth.contract(abi=artifact["abi"])
+        function = contract.get_function_by_name(name)
+        if data[:4] != function_abi_to_4byte_selector(function.abi):
+            return None
+        try:
+            _, arguments = contract.decode_function_input(data)
+        except (ValueError, OverflowError, DecodingError, Web3Exception):
+            return None
+        told: Mapping[str, Any] = arguments
+        return told
 
     def receipt(self, transaction: bytes) -> Mapping[str, Any]:
         """Return the receipt of a transaction.

@@ -7,14 +7,16 @@ from typing import Any
 
 from affiant.chain import artifacts, mandates
 from affiant.chain.connection import Connection
+from affiant.chain.follower import Follower
 from affiant.kernel import merkle
 from affiant.kernel.action import BoundAction
 from affiant.kernel.encoding import to_hex
 from affiant.kernel.errors import CallReverted, IntegrityError, LedgerError
 from affiant.kernel.identity import LedgerKey, PublicKey
-from affiant.kernel.mandate import Level, State, Terms
-from affiant.kernel.ports import Anchored, Execution, Head, LogView, Seat
+from affiant.kernel.mandate import Level, State, Terms, Watch
+from affiant.kernel.ports import Anchored, Block, Execution, Head, LogView, Seat, Suspended
 from affiant.kernel.statement import Statement
+from affiant.kernel.suspension import BoundSuspension, Suspension
 
 _RING = 1024  # seats that LogAnchor keeps
 _ANCHOR_TRIES = 5
@@ -34,6 +36,7 @@ class EvmLedger:
         self.factory_address = connection.deploy(operator, self._factory_abi)
         self._terms: dict[bytes, Terms] = {}
         self._anchors: dict[bytes, tuple[list[Seat], int, bytes]] = {}
+        self._follower = Follower(connection, self.anchor_address, self._terms_if_mandate)
 
     @property
     def chain_id(self) -> int:
@@ -49,15 +52,17 @@ class EvmLedger:
         """Return the newest block's time."""
         return self._chain.now()
 
-    def grant(self, terms: Terms, agent: PublicKey, salt: bytes) -> bytes:
+    def grant(
+        self, terms: Terms, agent: PublicKey, salt: bytes, guardian: PublicKey | None = None
+    ) -> bytes:
         """Find or create the mandate with these terms; return its address."""
         abi, factory = self._factory_abi, self.factory_address
         packed = mandates.terms_to_abi(terms)
         found: str = self._chain.call(factory, abi, "addressOf", packed, salt)
         address = bytes.fromhex(found[2:])
         if not self._chain.call(factory, abi, "isMandate", address):
-            x, y = mandates.coordinates(agent)
-            self._chain.send(self._operator, factory, abi, "create", packed, x, y, salt)
+            keys = [mandates.coordinates(key) for key in (agent, guardian)]
+            self._chain.send(self._operator, factory, abi, "create", packed, *keys, salt)
         return address
 
     def terms(self, mandate: bytes) -> Terms:
@@ -77,14 +82,31 @@ class EvmLedger:
             self._terms[mandate] = mandates.terms_from_abi(told)
         return self._terms[mandate]
 
+    def granted(self, agent: bytes) -> list[bytes]:
+        """Return every mandate of the agent with that address, oldest first."""
+        abi, factory = self._factory_abi, self.factory_address
+        events = self._chain.events(factory, abi, "Created", None, None, agent)
+        return [bytes.fromhex(event["args"]["mandate"][2:]) for event in events]
+
+    def _terms_if_mandate(self, address: bytes) -> Terms | None:
+        abi, factory = self._factory_abi, self.factory_address
+        known = address in self._terms or self._chain.call(factory, abi, "isMandate", address)
+        return self.terms(address) if known else None
+
     def state(self, mandate: bytes) -> State:
         """Return a mandate's state as of the newest block."""
-        revoked, epoch, nonce = self._chain.call(mandate, self._mandate_abi, "state")
-        now, levels = self.now(), {}
-        for index, bucket in enumerate(self.terms(mandate).buckets):
+        terms, now, levels = self.terms(mandate), self.now(), {}
+        revoked, epoch, nonce, suspended = self._chain.call(mandate, self._mandate_abi, "state")
+        for index, bucket in enumerate(terms.buckets):
             left = self._chain.call(mandate, self._mandate_abi, "level", index)
             levels[index] = Level((bucket.capacity - left) * bucket.window, now)
-        return State(revoked, epoch, nonce, levels)
+        watch = Watch()
+        if terms.guardian is not None:
+            number, silent, left = self._chain.call(mandate, self._mandate_abi, "watch")
+            seconds = terms.guardian.bucket
+            level = Level((seconds.capacity - left) * seconds.window, now)
+            watch = Watch(number, silent, level)
+        return State(revoked, epoch, nonce, levels, suspended, watch)
 
     def check_history(self, log: LogView) -> None:
         """Compare a log with what the chain holds of it, before anything is added or signed.
@@ -145,23 +167,51 @@ class EvmLedger:
         Raises:
             CallReverted: the contract refused; nothing was sent.
         """
-        index = log.index_of(told.leaf)
-        if index is None or not seat.start <= index < seat.end:
-            index = seat.start  # the contract refuses what is not in the seat; so it says why
-        path = merkle.inclusion_path(log.node, index, seat.start, seat.end)
-        receipt = self._chain.send(
-            self._operator,
-            action.mandate,
-            self._mandate_abi,
-            "execute",
-            mandates.action_to_abi(action.action),
-            mandates.oath_to_abi(told, index, seat, path),
-        )
+        packed = mandates.action_to_abi(action.action)
+        receipt = self._carry(action.mandate, "execute", packed, told, log, seat)
         number = receipt["blockNumber"]
         events = self._chain.events(
             action.mandate, self._mandate_abi, "Executed", told.leaf, since=number
         )
         return self._execution(events[0], receipt)
+
+    def suspend(
+        self, suspension: BoundSuspension, told: Statement, log: LogView, seat: Seat
+    ) -> bytes:
+        """Carry a logged alert to its mandate; return the transaction's hash.
+
+        Raises:
+            CallReverted: the contract refused; nothing was sent.
+        """
+        packed = (suspension.suspension.number, suspension.suspension.until)
+        receipt = self._carry(suspension.mandate, "suspend", packed, told, log, seat)
+        return bytes(receipt["transactionHash"])
+
+    def resume(self, mandate: bytes, silent_until: int, key: LedgerKey) -> bytes:
+        """End a suspension, and silence the guardian, as principal; return the transaction."""
+        receipt = self._chain.send(key, mandate, self._mandate_abi, "resume", silent_until)
+        return bytes(receipt["transactionHash"])
+
+    def revoke(self, mandate: bytes, key: LedgerKey) -> bytes:
+        """End a mandate for ever, as principal; return the transaction's hash."""
+        receipt = self._chain.send(key, mandate, self._mandate_abi, "revoke")
+        return bytes(receipt["transactionHash"])
+
+    def _carry(
+        self,
+        mandate: bytes,
+        function: str,
+        packed: tuple[Any, ...],
+        told: Statement,
+        log: LogView,
+        seat: Seat,
+    ) -> Mapping[str, Any]:
+        index = log.index_of(told.leaf)
+        if index is None or not seat.start <= index < seat.end:
+            index = seat.start  # the contract refuses what is not in the seat; so it says why
+        path = merkle.inclusion_path(log.node, index, seat.start, seat.end)
+        oath = mandates.oath_to_abi(told, index, seat, path)
+        return self._chain.send(self._operator, mandate, self._mandate_abi, function, packed, oath)
 
     def cancel(self, mandate: bytes, nonce: int, key: LedgerKey) -> bytes:
         """Use up a nonce without acting; return the transaction's hash."""
@@ -195,6 +245,26 @@ class EvmLedger:
         """Return (epoch, nonce) of every cancelled action of a mandate."""
         events = self._chain.events(mandate, self._mandate_abi, "Cancelled")
         return {(event["args"]["epoch"], event["args"]["nonce"]) for event in events}
+
+    def suspensions(self, mandate: bytes) -> list[Suspended]:
+        """Return every suspension of a mandate, oldest first."""
+        events = self._chain.events(mandate, self._mandate_abi, "Suspended")
+        return [
+            Suspended(
+                bytes(event["args"]["leaf"]),
+                Suspension(event["args"]["number"], event["args"]["until"]),
+                bytes(event["transactionHash"]),
+            )
+            for event in events
+        ]
+
+    def block(self, number: int) -> Block | None:
+        """Return what a block did to mandates and anchored logs; None beyond the newest.
+
+        Raises:
+            LedgerError: the chain does not answer, or replaced the block just now; ask again.
+        """
+        return self._follower.block(number)
 
     def anchored(self, log_id: bytes) -> list[Anchored]:
         """Return every anchored checkpoint of a log, oldest first."""

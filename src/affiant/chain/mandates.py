@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import coincurve
 
 from affiant.kernel import statement
-from affiant.kernel.action import Action
+from affiant.kernel.action import ANYONE, Action
 from affiant.kernel.body import DECISION
 from affiant.kernel.encoding import sha256
 from affiant.kernel.identity import PublicKey, recovery_v
-from affiant.kernel.mandate import Bucket, Pin, Rule, Terms
+from affiant.kernel.mandate import Bucket, Guardian, Pin, Rule, Terms
 from affiant.kernel.ports import Seat
 from affiant.kernel.statement import Statement
 
@@ -30,14 +31,16 @@ def terms_to_abi(terms: Terms) -> tuple[Any, ...]:
         )
         for rule in terms.rules
     ]
+    watch = terms.guardian or Guardian(ANYONE, 0, 0, b"")
+    guardian = (watch.account, watch.limit, watch.window, watch.header)
     head = (terms.principal, terms.agent, terms.anchor, terms.log_id, terms.valid_from)
-    tail = (terms.valid_until, terms.longest_life, terms.header, buckets, rules, terms.extensions)
-    return head + tail
+    tail = (terms.valid_until, terms.longest_life, terms.header, guardian, buckets, rules)
+    return (*head, *tail, terms.extensions)
 
 
 def terms_from_abi(value: Any) -> Terms:
     """Read the `Terms` tuple."""
-    *head, header, buckets, rules, extensions = value
+    *head, header, (account, limit, window, alert), buckets, rules, extensions = value
     principal, agent, anchor, log_id, valid_from, valid_until, longest_life = head
     return Terms(
         principal=_address(principal),
@@ -60,6 +63,7 @@ def terms_from_abi(value: Any) -> Terms:
             )
             for target, selector, amount_word, bucket, cap, pins in rules
         ),
+        guardian=Guardian(_address(account), limit, window, alert) if window else None,
         extensions=extensions,
     )
 
@@ -68,6 +72,13 @@ def action_to_abi(action: Action) -> tuple[Any, ...]:
     """Return the `Action` tuple."""
     head = (action.epoch, action.nonce, action.model, action.target, action.value, action.data)
     return (*head, action.deadline, action.relayer, action.salt)
+
+
+def action_from_abi(value: Mapping[str, Any]) -> Action:
+    """Read a decoded `Action`."""
+    fields = dict(value)
+    target, relayer = _address(fields.pop("target")), _address(fields.pop("relayer"))
+    return Action(**fields, target=target, relayer=relayer)
 
 
 def oath_to_abi(told: Statement, index: int, seat: Seat, path: list[bytes]) -> tuple[Any, ...]:
@@ -81,13 +92,22 @@ def oath_to_abi(told: Statement, index: int, seat: Seat, path: list[bytes]) -> t
     return (told.body, told.issued_at, v, r, s, index, place, path)
 
 
-def header_of(agent: PublicKey) -> bytes:
-    """Return the decision header that terms hold for an agent."""
-    return statement.header_prefix(agent, DECISION)
+def entry_from_abi(header: bytes, subject: bytes, oath: Mapping[str, Any]) -> bytes:
+    """Rebuild, as the contract does, the entry of a decision from an oath in calldata."""
+    said = statement.payload(DECISION, subject, oath["body"])
+    protected = header + oath["iat"].to_bytes(4, "big")
+    return statement.encode_entry(protected, said, oath["r"] + oath["s"])
 
 
-def coordinates(key: PublicKey) -> tuple[bytes, bytes]:
-    """Return the two 32-byte coordinates of a secp256k1 key."""
+def header_of(key: PublicKey, kind: str = DECISION) -> bytes:
+    """Return the header that terms hold for an agent, or for a guardian's alerts."""
+    return statement.header_prefix(key, kind)
+
+
+def coordinates(key: PublicKey | None) -> tuple[bytes, bytes]:
+    """Return the two 32-byte coordinates of a secp256k1 key; zeros for none."""
+    if key is None:
+        return bytes(32), bytes(32)
     point = coincurve.PublicKey(key.raw).format(compressed=False)[1:]
     return point[:32], point[32:]
 

@@ -25,6 +25,7 @@ from affiant.kernel.encoding import (
     to_hex,
 )
 from affiant.kernel.errors import MalformedError
+from affiant.kernel.suspension import BoundSuspension
 
 POLICY = "affiant/policy/v1"
 KEY = "affiant/key/v1"
@@ -33,6 +34,7 @@ OBSERVATION = "affiant/observation/v1"
 DECISION = "affiant/decision/v1"
 REFUSAL = "affiant/refusal/v1"
 OUTCOME = "affiant/outcome/v1"
+ALERT = "affiant/alert/v1"
 
 SALT_LENGTH = 16
 MAX_LENGTH = 1 << 20
@@ -170,6 +172,11 @@ def action(value: object) -> object:
     return BoundAction.from_json(value)
 
 
+def suspension(value: object) -> object:
+    """Accept a bound suspension."""
+    return BoundSuspension.from_json(value)
+
+
 def optional(inner: Check) -> Check:
     """Accept null, or what `inner` accepts."""
     return lambda value: None if value is None else inner(value)
@@ -269,6 +276,27 @@ CORE_KINDS: dict[str, Kind] = {
                 "block": optional(digest),
                 "number": optional(integer),
                 "events": several(anything),
+            },
+        ),
+        Kind(
+            ALERT,
+            {
+                "suspect": text,
+                "findings": several(
+                    record(
+                        {
+                            "detector": text,
+                            "family": text,
+                            "threat": text,
+                            "chance": optional(decimal),
+                            "reason": text,
+                            "statements": several(digest),
+                            "transactions": several(digest),
+                        }
+                    )
+                ),
+                "response": text,
+                "suspension": optional(suspension),
             },
         ),
     )

@@ -65,11 +65,20 @@ _ANCHOR = form.record(
         "consistency": form.optional(form.several(form.digest)),
     }
 )
+_SUSPENSION = form.record(
+    {
+        "alert": form.digest,
+        "number": form.integer,
+        "until": form.integer,
+        "transaction": form.digest,
+    }
+)
 _GRANT = form.record(
     {
         "terms": _terms,
         "executions": form.several(_EXECUTION),
         "cancelled": form.several(_pair),
+        "suspensions": form.several(_SUSPENSION),
     }
 )
 _CHAIN = form.record(
@@ -104,7 +113,7 @@ class Bundle:
     data: Mapping[bytes, tuple[bytes, bytes]] = field(hash=False)
     """Observation subject -> (salt, data), as far as disclosed."""
     chain: dict[str, Any] = field(hash=False)
-    """What the chain said: id, anchors, mandates, executions, cancelled. Needs a chain to check."""
+    """What the chain said of itself, anchors and mandates. Needs a chain to check."""
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""

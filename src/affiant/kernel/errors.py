@@ -6,6 +6,7 @@ AffiantError
 ├── MalformedError      bytes that are not in the one accepted form   (`reason` names the rule)
 ├── RegistrationRefused the log does not accept this statement        (`reason` names the rule)
 ├── MandateRefused      the terms do not allow this action            (`rule` names it as on chain)
+├── DeliveryError      what was to be told to another system did not arrive there
 ├── IntegrityError      stored data is not what was signed or logged
 └── LedgerError         the chain could not be reached or answered wrongly
     └── CallReverted    a contract refused the call                   (`error` = its custom error)
@@ -57,6 +58,10 @@ class MandateRefused(AffiantError):
             "Change the action, or ask the principal for a mandate that allows it",
         )
         self.rule = rule
+
+
+class DeliveryError(AffiantError):
+    """Another system, such as a SIEM, did not take what was to be told to it."""
 
 
 class IntegrityError(AffiantError):

@@ -11,7 +11,7 @@ from affiant.kernel.body import Kind
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Bucket, Rule
 from affiant.kernel.model import Input, Model, Proposal
-from affiant.kernel.ports import Archive, Clock, Execution, Ledger, Log
+from affiant.kernel.ports import Archive, Clock, Execution, Ledger, Log, LogView
 from affiant.kernel.statement import Statement
 
 
@@ -50,6 +50,28 @@ class Agent(Protocol):
         ...
 
 
+class Affiant(Protocol):
+    """Whoever swears and does not act: a source of data, a detector, a principal."""
+
+    @property
+    def key(self) -> LedgerKey: ...
+
+    def swear(
+        self,
+        job: str,
+        kind: str,
+        subject: bytes,
+        content: Mapping[str, Any],
+        because: Sequence[Statement] = (),
+    ) -> Statement:
+        """Swear and log a statement, once per job."""
+        ...
+
+    def observe(self, job: str, item: Input) -> Input:
+        """Swear to data as its source; return the input with which an agent decides over it."""
+        ...
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of a story: a line for people, and the same facts for machines."""
@@ -73,6 +95,11 @@ class House(Protocol):
     def log(self) -> Log: ...
 
     @property
+    def view(self) -> LogView:
+        """The log, to be read: also where it is damaged, or may not be written."""
+        ...
+
+    @property
     def ledger(self) -> Ledger: ...
 
     @property
@@ -80,6 +107,15 @@ class House(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """Every kind of statement that this house knows."""
+        ...
+
+    def models(self) -> Mapping[bytes, Model]:
+        """Return the models of its verticals by digest, for replays."""
+        ...
 
     def key(self, name: str) -> LedgerKey:
         """Return the key of that name in this house, made on first use."""
@@ -93,6 +129,10 @@ class House(Protocol):
         """
         ...
 
+    def affiant(self, name: str) -> Affiant:
+        """Return whoever swears with the key of that name."""
+        ...
+
     def grant(
         self,
         name: str,
@@ -101,8 +141,16 @@ class House(Protocol):
         agent: LedgerKey,
         rules: Sequence[Rule],
         buckets: Sequence[Bucket],
+        guardian: LedgerKey | None = None,
     ) -> bytes:
-        """Find or create the mandate of that name; return its address."""
+        """Find or create the mandate of that name; return its address.
+
+        The guardian may suspend the agent, on sworn alerts, for at most one day in any seven.
+        """
+        ...
+
+    def artifact(self, name: str) -> Mapping[str, Any]:
+        """Return a core contract, compiled: `SettlementToken`, money on a chain of one's own."""
         ...
 
     def deploy(self, artifact: Mapping[str, Any], *arguments: Any) -> bytes:

@@ -61,6 +61,22 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class Guardian:
+    """Who may suspend the agent: no `window` of seconds sees more than `limit` seconds of it."""
+
+    account: bytes
+    limit: int
+    window: int
+    header: bytes
+    """An alert's protected header but its last four bytes, `iat`."""
+
+    @property
+    def bucket(self) -> Bucket:
+        """What meters the seconds; one suspension lasts at most its capacity."""
+        return Bucket(self.limit, self.window)
+
+
+@dataclass(frozen=True)
 class Terms:
     """What a principal grants. Addresses have 20 bytes; times are seconds since 1970."""
 
@@ -76,6 +92,7 @@ class Terms:
     """A decision's protected header but its last four bytes, `iat`."""
     buckets: tuple[Bucket, ...]
     rules: tuple[Rule, ...]
+    guardian: Guardian | None = None
     extensions: bytes = b""
     """Room for later terms; version 1 knows none and refuses any."""
 
@@ -90,6 +107,7 @@ class Terms:
             "validUntil": str(self.valid_until),
             "longestLife": self.longest_life,
             "header": to_hex(self.header),
+            "guardian": _guardian_to_json(self.guardian),
             "buckets": [{"limit": str(b.limit), "window": b.window} for b in self.buckets],
             "rules": [
                 {
@@ -127,12 +145,16 @@ class Terms:
                 header=from_hex(value["header"]),
                 buckets=tuple(Bucket(int(b["limit"]), int(b["window"])) for b in value["buckets"]),
                 rules=tuple(_rule_from_json(rule) for rule in value["rules"]),
+                guardian=_guardian_from_json(value["guardian"]),
                 extensions=from_hex(value["extensions"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedError("bad-terms", f"no terms: {error!r}") from error
         if jcs_encode(terms.to_json()) != jcs_encode(value):
             raise MalformedError("bad-terms", "the terms are not in their one form")
+        watch = terms.guardian
+        if watch is not None and not (2 <= watch.limit < watch.window < 1 << 32):
+            raise MalformedError("bad-terms", "a guardian that is bound to nothing")
         if any(bucket.window < 1 or bucket.limit < 2 for bucket in terms.buckets):
             raise MalformedError("bad-terms", "a bucket bounds nothing")
         if any(not 0 <= rule.bucket < len(terms.buckets) for rule in terms.rules):
@@ -143,10 +165,15 @@ class Terms:
         """Refuse terms that the contract would take but that cannot mean what they say.
 
         Raises:
-            InputError: a rule without its bucket, or with a cap that its bucket never lets out.
+            InputError: a rule without its bucket, or with a cap that its bucket never lets out; a
+                guardian that may suspend for no time, or for ever.
         """
         if self.extensions:
             raise InputError("the terms have extensions", "Leave them out: version 1 knows none")
+        watch = self.guardian
+        if watch is not None and not (2 <= watch.limit < watch.window < 1 << 32):
+            told = f"the guardian may suspend {watch.limit} s in any {watch.window} s"
+            raise InputError(told, "Give a limit from 2 s on, below the window")
         for number, bucket in enumerate(self.buckets):
             # One half of the limit is the capacity; the sizes are those of the contract's types.
             if not (2 <= bucket.limit < 1 << 96 and 1 <= bucket.window < 1 << 32):
@@ -173,6 +200,15 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """What bounds the guardian: its next suspension's number, its silence, the seconds spent."""
+
+    number: int = 0
+    silent_until: int = 0
+    level: Level = Level()
+
+
+@dataclass(frozen=True)
 class State:
     """What changes under fixed terms."""
 
@@ -180,6 +216,9 @@ class State:
     epoch: int = 0
     nonce: int = 0
     levels: Mapping[int, Level] = field(default_factory=dict)
+    suspended_until: int = 0
+    """The first second in which the agent may act."""
+    watch: Watch = Watch()
 
 
 def check(terms: Terms, state: State, action: Action, *, now: int, iat: int | None = None) -> State:
@@ -197,7 +236,7 @@ def check(terms: Terms, state: State, action: Action, *, now: int, iat: int | No
     if amount > rule.cap:
         raise MandateRefused("AboveCap", f"{amount} is above the cap of {rule.cap} per action")
     bucket = terms.buckets[rule.bucket]
-    level = _fill(bucket, state.levels.get(rule.bucket, Level()), amount, now)
+    level = fill(bucket, state.levels.get(rule.bucket, Level()), amount, now)
     levels = {**state.levels, rule.bucket: level}
     return replace(state, nonce=state.nonce + 1, levels=levels)
 
@@ -206,6 +245,50 @@ def remaining(bucket: Bucket, level: Level, now: int) -> int:
     """Return how much the bucket lets out at `now`."""
     scaled = max(0, level.scaled - (now - level.at) * bucket.capacity)
     return (bucket.capacity * bucket.window - scaled) // bucket.window
+
+
+def fill(bucket: Bucket, level: Level, amount: int, now: int) -> Level:
+    """Return a bucket's level after `amount` more at `now`.
+
+    Raises:
+        MandateRefused: `AboveLimit`.
+    """
+    scaled = max(0, level.scaled - (now - level.at) * bucket.capacity) + amount * bucket.window
+    if scaled > bucket.capacity * bucket.window:
+        left = remaining(bucket, level, now)
+        told = f"{amount} is above the {left} left of {bucket.limit} per {bucket.window} s"
+        raise MandateRefused("AboveLimit", told)
+    return Level(scaled, now)
+
+
+def check_timely(deadline: int, iat: int, longest: int, now: int) -> None:
+    """Refuse an oath that is not of today: it may be neither predated for later nor hoarded.
+
+    Raises:
+        MandateRefused: `SwornInFuture` or `LivesTooLong`.
+    """
+    if iat > now + CLOCK_DRIFT:
+        raise MandateRefused("SwornInFuture", f"sworn at {iat}, it is {now}")
+    if deadline > iat + longest:
+        raise MandateRefused("LivesTooLong", f"{deadline - iat} s is above {longest} s")
+
+
+def _guardian_to_json(guardian: Guardian | None) -> dict[str, Any] | None:
+    if guardian is None:
+        return None
+    return {
+        "account": to_hex(guardian.account),
+        "limit": guardian.limit,
+        "window": guardian.window,
+        "header": to_hex(guardian.header),
+    }
+
+
+def _guardian_from_json(value: Mapping[str, Any] | None) -> Guardian | None:
+    if value is None:
+        return None
+    account, header = from_hex(value["account"], 20), from_hex(value["header"])
+    return Guardian(account, int(value["limit"]), int(value["window"]), header)
 
 
 def _rule_from_json(value: Mapping[str, Any]) -> Rule:
@@ -225,6 +308,8 @@ def _rule_from_json(value: Mapping[str, Any]) -> Rule:
 def _check_live(terms: Terms, state: State, action: Action, now: int, iat: int) -> None:
     if state.revoked:
         raise MandateRefused("Revoked", "the principal has revoked this mandate")
+    if now < state.suspended_until:
+        raise MandateRefused("AgentSuspended", f"until {state.suspended_until}, it is {now}")
     if now < terms.valid_from:
         raise MandateRefused("NotYetValid", f"valid from {terms.valid_from}, it is {now}")
     if now > terms.valid_until:
@@ -235,11 +320,7 @@ def _check_live(terms: Terms, state: State, action: Action, now: int, iat: int) 
         raise MandateRefused("WrongNonce", f"next nonce is {state.nonce}, not {action.nonce}")
     if now > action.deadline:
         raise MandateRefused("DecisionExpired", f"deadline was {action.deadline}, it is {now}")
-    if iat > now + CLOCK_DRIFT:
-        raise MandateRefused("SwornInFuture", f"sworn at {iat}, it is {now}")
-    if action.deadline > iat + terms.longest_life:
-        life = action.deadline - iat
-        raise MandateRefused("LivesTooLong", f"{life} s is above {terms.longest_life} s")
+    check_timely(action.deadline, iat, terms.longest_life, now)
     if action.target == terms.anchor:
         raise MandateRefused("ForbiddenTarget", f"0x{action.target.hex()} is never a target")
 
@@ -274,12 +355,3 @@ def _word(action: Action, index: int) -> bytes:
         told = f"{len(action.data)} bytes of calldata hold no argument {index}"
         raise MandateRefused("CalldataTooShort", told)
     return value
-
-
-def _fill(bucket: Bucket, level: Level, amount: int, now: int) -> Level:
-    scaled = max(0, level.scaled - (now - level.at) * bucket.capacity) + amount * bucket.window
-    if scaled > bucket.capacity * bucket.window:
-        left = remaining(bucket, level, now)
-        told = f"{amount} is above the {left} left of {bucket.limit} per {bucket.window} s"
-        raise MandateRefused("AboveLimit", told)
-    return Level(scaled, now)

@@ -6,11 +6,11 @@ a `Doubt` (no call, with reasons). The call is part of the answer, so a replay c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from affiant.kernel.encoding import jcs_decode, jcs_encode, sha256
+from affiant.kernel.encoding import jcs_decode, jcs_encode, sha256, to_hex
 from affiant.kernel.errors import MalformedError
 
 SALT_LENGTH = 32
@@ -24,6 +24,8 @@ class Input:
     source: str
     units: str
     shape: tuple[int, ...] = ()
+    observation: bytes | None = None
+    """The leaf under which its source swore to it; without one, the agent swears that it saw it."""
 
     @classmethod
     def of(cls, value: Any, *, source: str, units: str = "", shape: Sequence[int] = ()) -> Input:
@@ -90,6 +92,12 @@ class Model(Protocol):
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to the JSON values of the inputs."""
         ...
+
+
+def code_digest(name: str, version: str, sources: Mapping[str, bytes]) -> bytes:
+    """Return the digest of a model that is code: SHA-256 over name, version and its sources."""
+    told = {path: to_hex(sha256(source)) for path, source in sources.items()}
+    return sha256(jcs_encode({"name": name, "version": version, "sources": told}))
 
 
 def commitment(salt: bytes, data: bytes) -> bytes:

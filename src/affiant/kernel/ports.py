@@ -10,6 +10,7 @@ from affiant.kernel.checkpoint import LogPolicy
 from affiant.kernel.identity import LedgerKey, PublicKey
 from affiant.kernel.mandate import State, Terms
 from affiant.kernel.statement import Statement
+from affiant.kernel.suspension import BoundSuspension, Suspension
 
 
 class Clock(Protocol):
@@ -127,6 +128,45 @@ class Execution:
     events: tuple[dict[str, Any], ...] = field(default=(), hash=False)
 
 
+@dataclass(frozen=True)
+class Suspended:
+    """What the chain says of one suspension: the alert that demanded it, and where."""
+
+    leaf: bytes
+    suspension: Suspension
+    transaction: bytes
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A call of a mandate's `execute` that a block holds and that failed."""
+
+    mandate: bytes
+    sender: bytes
+    """Who carried it; anyone may carry what an agent swore to."""
+    leaf: bytes
+    """The statement that its oath rebuilds."""
+    bound: BoundAction
+    by_agent: bool
+    """Whether the mandate's agent signed exactly this action."""
+    transaction: bytes
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one block did to mandates and anchored logs."""
+
+    number: int
+    hash: bytes
+    parent: bytes
+    time: int
+    executed: tuple[tuple[bytes, bytes, bytes], ...] = ()
+    """(mandate, leaf, transaction) of every executed action."""
+    attempts: tuple[Attempt, ...] = ()
+    anchored: tuple[tuple[bytes, int, bytes], ...] = ()
+    """(log id, size, root) of every checkpoint."""
+
+
 class Ledger(Protocol):
     """A chain with the core contracts."""
 
@@ -143,6 +183,10 @@ class Ledger(Protocol):
     def terms(self, mandate: bytes) -> Terms: ...
 
     def state(self, mandate: bytes) -> State: ...
+
+    def granted(self, agent: bytes) -> list[bytes]:
+        """Return every mandate of the agent with that address, oldest first."""
+        ...
 
     def anchor(self, log: LogView, index: int | None = None) -> Seat:
         """Return a seat on chain that holds the entry at `index`, by default the newest one.
@@ -162,6 +206,36 @@ class Ledger(Protocol):
 
         Raises:
             CallReverted: the contract refused; nothing was sent.
+        """
+        ...
+
+    def suspend(
+        self, suspension: BoundSuspension, told: Statement, log: LogView, seat: Seat
+    ) -> bytes:
+        """Carry a logged alert to its mandate; return the transaction's hash.
+
+        Raises:
+            CallReverted: the contract refused; nothing was sent.
+        """
+        ...
+
+    def resume(self, mandate: bytes, silent_until: int, key: LedgerKey) -> bytes:
+        """End a suspension, and silence the guardian, as principal; return the transaction."""
+        ...
+
+    def revoke(self, mandate: bytes, key: LedgerKey) -> bytes:
+        """End a mandate for ever, as principal; return the transaction's hash."""
+        ...
+
+    def suspensions(self, mandate: bytes) -> list[Suspended]:
+        """Return every suspension of a mandate, oldest first."""
+        ...
+
+    def block(self, number: int) -> Block | None:
+        """Return what a block did to mandates and anchored logs; None beyond the newest.
+
+        Raises:
+            LedgerError: the chain does not answer, or replaced the block just now; ask again.
         """
         ...
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from affiant.kernel import alert
 from affiant.kernel import body as bodies
 from affiant.kernel.action import BoundAction
 from affiant.kernel.body import Body, Kind
 from affiant.kernel.encoding import from_hex, sha256, word
-from affiant.kernel.errors import RegistrationRefused
+from affiant.kernel.errors import MalformedError, RegistrationRefused
 from affiant.kernel.identity import ES256K
 from affiant.kernel.statement import Statement
 from affiant.log.storage import Row, Storage
@@ -43,29 +44,40 @@ class Registration:
             MalformedError: the body is not in its form.
         """
         body = self._body(statement)
-        if body.at != bodies.moment(statement.issued_at):
-            told = f"the body says {body.at}, the header {bodies.moment(statement.issued_at)}"
-            raise _refusal("time-mismatch", told, "Give both the same second")
-        if statement.issued_at > now + CLOCK_DRIFT:
-            told = f"sworn at {body.at}, here it is {bodies.moment(now)}"
-            raise _refusal("sworn-in-future", told, "Set the issuer's clock")
-        for reference in body.because:
-            if reference.log == self._log_id and self._storage.row_of(reference.leaf) is None:
-                told = f"because names 0x{reference.leaf.hex()}, which is not in this log"
-                raise _refusal("unknown-lineage", told, "Log the earlier statement first")
-        if statement.kind in (bodies.POLICY, bodies.KEY) and statement.issuer.kid != self._signer:
-            told = f"{statement.kind} by {statement.issuer.did}"
-            raise _refusal("issuer-not-allowed", told, "Only the log itself signs this kind")
-        if statement.kind in AGENT_KINDS and statement.issuer.alg != ES256K:
-            told = f"{statement.kind} by {statement.issuer.did}, which is no ledger key"
-            raise _refusal("issuer-not-allowed", told, "Sign it with the agent's ledger key")
+        self._timely(statement, body, now)
+        self._lineage(body)
+        self._issuer(statement)
         if statement.kind == bodies.DECISION:
             return self._decision(statement, body, now)
         if statement.kind == bodies.REFUSAL:
             self._refusal(statement, body)
         if statement.kind == bodies.OUTCOME:
             self._outcome(statement, body)
+        if statement.kind == bodies.ALERT:
+            self._alert(statement, body)
         return None
+
+    def _timely(self, statement: Statement, body: Body, now: int) -> None:
+        if body.at != bodies.moment(statement.issued_at):
+            told = f"the body says {body.at}, the header {bodies.moment(statement.issued_at)}"
+            raise _refusal("time-mismatch", told, "Give both the same second")
+        if statement.issued_at > now + CLOCK_DRIFT:
+            told = f"sworn at {body.at}, here it is {bodies.moment(now)}"
+            raise _refusal("sworn-in-future", told, "Set the issuer's clock")
+
+    def _lineage(self, body: Body) -> None:
+        for reference in body.because:
+            if reference.log == self._log_id and self._storage.row_of(reference.leaf) is None:
+                told = f"because names 0x{reference.leaf.hex()}, which is not in this log"
+                raise _refusal("unknown-lineage", told, "Log the earlier statement first")
+
+    def _issuer(self, statement: Statement) -> None:
+        if statement.kind in (bodies.POLICY, bodies.KEY) and statement.issuer.kid != self._signer:
+            told = f"{statement.kind} by {statement.issuer.did}"
+            raise _refusal("issuer-not-allowed", told, "Only the log itself signs this kind")
+        if statement.kind in AGENT_KINDS and statement.issuer.alg != ES256K:
+            told = f"{statement.kind} by {statement.issuer.did}, which is no ledger key"
+            raise _refusal("issuer-not-allowed", told, "Sign it with the agent's ledger key")
 
     def _body(self, statement: Statement) -> Body:
         data = self._storage.body(statement.body)
@@ -130,6 +142,29 @@ class Registration:
         if decision.subject != statement.subject or decision.issuer != statement.issuer.did:
             told = f"the decision is by {decision.issuer} about 0x{decision.subject.hex()}"
             raise _refusal("subject-mismatch", told, "Only its agent tells its outcome")
+
+    def _alert(self, statement: Statement, body: Body) -> None:
+        """Check that an alert has grounds, and that it blames its suspect for its own words."""
+        content = body.content
+        try:
+            alert.check(content)
+        except MalformedError as error:
+            raise _refusal(error.reason, error.message, "Name what was found, and where") from error
+        if alert.subject_of(content) != statement.subject:
+            told = f"the alert is about 0x{alert.subject_of(content).hex()}"
+            raise _refusal("subject-mismatch", told, "Swear to that subject")
+        suspends = content["suspension"] is not None
+        if suspends and statement.issuer.alg != ES256K:
+            told = f"a suspension by {statement.issuer.did}, which is no ledger key"
+            raise _refusal("issuer-not-allowed", told, "Sign it with the guardian's ledger key")
+        for leaf in alert.statements_of(content):
+            row = self._storage.row_of(leaf)
+            if row is None:
+                told = f"evidence 0x{leaf.hex()} is not in this log"
+                raise _refusal("evidence-unknown", told, "Name logged statements")
+            if suspends and row.issuer != content["suspect"]:
+                told = f"evidence 0x{leaf.hex()} is by {row.issuer}, not by the suspect"
+                raise _refusal("evidence-foreign", told, "Suspend nobody for another's words")
 
 
 def slot_of(bound: BoundAction, issuer: str) -> bytes:

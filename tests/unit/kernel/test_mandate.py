@@ -14,7 +14,7 @@ from affiant.kernel import mandate
 from affiant.kernel.action import ANYONE, Action
 from affiant.kernel.encoding import word
 from affiant.kernel.errors import InputError, MalformedError
-from affiant.kernel.mandate import Bucket, Level, Pin, Rule, State, Terms
+from affiant.kernel.mandate import Bucket, Guardian, Level, Pin, Rule, State, Terms
 
 from .refusals import forbidden
 
@@ -82,6 +82,18 @@ def test_a_revoked_mandate_allows_nothing() -> None:
     """After revocation every action is refused."""
     with forbidden("Revoked"):
         check(state=State(revoked=True))
+
+
+def test_a_suspended_agent_waits() -> None:
+    """Until a suspension ends every action is refused; only revocation is told before it."""
+    state = State(suspended_until=NOW + 1)
+    with forbidden("AgentSuspended"):
+        check(state=state)
+    check(state=state, now=NOW + 1)
+    with forbidden("Revoked"):
+        check(state=replace(state, revoked=True))
+    with forbidden("AgentSuspended"):
+        check(state=replace(state, suspended_until=NOW), now=TERMS.valid_from - 1)
 
 
 def test_first_and_last_second() -> None:
@@ -310,9 +322,46 @@ def test_unknown_extensions_are_not_usable() -> None:
         replace(TERMS, extensions=b"x").check_usable()
 
 
+GUARDIAN = Guardian(b"g" * 20, 100, 1_000, b"header")
+
+
+@pytest.mark.parametrize(
+    ("limit", "window"),
+    [(0, 1_000), (1, 1_000), (1_000, 1_000), (1_001, 1_000), (2, 2), (2, 1 << 32), (-2, 5)],
+)
+def test_a_guardian_is_bound_to_something(limit: int, window: int) -> None:
+    """A limit below two seconds, or not below the window, is unusable and no JSON of terms."""
+    terms = replace(TERMS, guardian=replace(GUARDIAN, limit=limit, window=window))
+    with pytest.raises(InputError):
+        terms.check_usable()
+    with pytest.raises(MalformedError) as caught:
+        Terms.from_json(terms.to_json())
+    assert caught.value.reason == "bad-terms"
+
+
+@pytest.mark.parametrize(("limit", "window"), [(2, 3), (999, 1_000), (2, (1 << 32) - 1)])
+def test_a_bounded_guardian_is_usable(limit: int, window: int) -> None:
+    """From two seconds on, below the window, a guardian is usable and goes there and back."""
+    terms = replace(TERMS, guardian=replace(GUARDIAN, limit=limit, window=window))
+    terms.check_usable()
+    assert Terms.from_json(terms.to_json()) == terms
+
+
+@pytest.mark.parametrize("junk", [None, [], "x", {}, True, 0.5, "0x"])
+@pytest.mark.parametrize("name", ["account", "limit", "window", "header", "more"])
+def test_junk_in_a_guardian_is_refused(name: str, junk: Any) -> None:
+    """A guardian with junk in a field is refused, never a crash."""
+    good = replace(TERMS, guardian=GUARDIAN).to_json()
+    if (name, junk) == ("header", "0x"):
+        return
+    with pytest.raises(MalformedError):
+        Terms.from_json({**good, "guardian": {**good["guardian"], name: junk}})
+
+
 def test_terms_go_there_and_back() -> None:
     """Terms read back from their JSON form."""
-    assert Terms.from_json(TERMS.to_json()) == TERMS
+    for terms in (TERMS, replace(TERMS, guardian=GUARDIAN)):
+        assert Terms.from_json(terms.to_json()) == terms
 
 
 @pytest.mark.parametrize("junk", [None, [], "x", {}])
@@ -320,7 +369,7 @@ def test_terms_go_there_and_back() -> None:
 def test_junk_in_terms_is_refused(name: str, junk: Any) -> None:
     """Terms with junk in a field are refused, never a crash."""
     value = {**TERMS.to_json(), name: junk}
-    if name in ("buckets", "rules") and junk == []:
+    if (name, junk) in (("buckets", []), ("rules", []), ("guardian", None)):
         return
     with pytest.raises(MalformedError):
         Terms.from_json(value)

@@ -22,6 +22,9 @@ from affiant.apps.stories.tampering import tampering
 from affiant.apps.wiring import check_extra, door, kinds, models, open_house, vertical
 from affiant.audit.collect import collect
 from affiant.audit.walk import audit
+from affiant.kernel import body as bodies
+from affiant.kernel.alert import statements_of
+from affiant.kernel.bundle import Bundle
 from affiant.kernel.encoding import to_hex
 from affiant.kernel.errors import InputError
 from affiant.kernel.house import Step
@@ -77,15 +80,26 @@ def _all(house: RealHouse, story: Iterator[Step], home: Path) -> Iterator[Step]:
         f"audit of {len(found.statements)} statements: {len(report.checks())} checks, "
         f"{len(report.findings())} findings, independent witnesses: {report.witnesses}"
     )
+    alerted = _alerted(found)
+    open_ = [finding for finding in report.findings() if finding.statement not in alerted]
+    if report.findings() and not open_:
+        text += "; a sworn alert had named each of them"
     facts = {
         "bundle": str(path),
         "checks": len(report.checks()),
         "statements": len(found.statements),
     }
     facts["findings"] = [finding.to_json() for finding in report.findings()]
-    yield Step("audit", text, facts, good=report.good)
-    for finding in report.findings():
+    yield Step("audit", text, facts, good=not open_)
+    for finding in open_:
         yield Step("finding", f"{finding.name}: {finding.detail}", finding.to_json(), good=False)
+
+
+def _alerted(found: Bundle) -> set[bytes]:
+    """Return the statements that alerts name as evidence: what is wrong with them is no news."""
+    told = (bodies.decode(body, kinds()) for body in found.bodies.values())
+    alerts = [body.content for body in told if body.kind == bodies.ALERT]
+    return {leaf for content in alerts for leaf in statements_of(content)}
 
 
 def _progress(console: Console) -> Progress:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from affiant.apps.wiring import VERTICALS
+from affiant.apps.wiring import VERTICALS, open_house
 
 Home = Annotated[Path, typer.Option(help="Folder that keeps everything.", envvar="AFFIANT_HOME")]
 Rpc = Annotated[str | None, typer.Option(help="EVM node to use instead of the embedded chain.")]
@@ -111,7 +111,6 @@ def install() -> None:
 @chain.command()
 def status(home: Home = DEFAULT_HOME, rpc: Rpc = None, port: Port = 0, json: Json = False) -> None:
     """Show the chain, its core contracts and what it holds of this log."""
-    from affiant.apps.wiring import open_house
     from affiant.kernel.encoding import to_hex
 
     with open_house(home, rpc=rpc, port=port) as house:
@@ -142,7 +141,7 @@ def main() -> None:
     for name in VERTICALS:
         app.add_typer(importlib.import_module(f"affiant.verticals.{name}.cli").app, name=name)
     try:
-        app()
+        app(obj=open_house)
     except AffiantError as error:
         typer.echo(f"error: {error.message}", err=True)
         typer.echo(f"   do: {error.remedy}", err=True)

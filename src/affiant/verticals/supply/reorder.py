@@ -9,15 +9,20 @@ from decimal import Decimal
 from importlib import resources
 from typing import Any
 
-from affiant.kernel.encoding import from_hex, jcs_encode, sha256, to_hex
-from affiant.kernel.model import Doubt, Input, Model, Proposal
+from affiant.kernel.encoding import from_hex, to_hex
+from affiant.kernel.model import Doubt, Input, Model, Proposal, code_digest
+from affiant.kernel.token import SettlementToken
 from affiant.verticals.supply.demand import Demand
 from affiant.verticals.supply.forecast import forecast
 from affiant.verticals.supply.newsvendor import plan_order
-from affiant.verticals.supply.token import SettlementToken
 
 # The answer depends on these files and on nothing else, so they are part of the digest.
-_SOURCES = ("reorder.py", "forecast.py", "newsvendor.py", "token.py")
+_SOURCES = (
+    "verticals/supply/reorder.py",
+    "verticals/supply/forecast.py",
+    "verticals/supply/newsvendor.py",
+    "kernel/token.py",
+)
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,9 @@ class _SourcedModel:
     @functools.cached_property
     def digest(self) -> bytes:
         """SHA-256 over name, version and the sources that the answer depends on."""
-        folder = resources.files("affiant.verticals.supply")
-        sources = {source: to_hex(sha256((folder / source).read_bytes())) for source in _SOURCES}
-        told = {"name": self.name, "version": self.version, "sources": sources}
-        return sha256(jcs_encode(told))
+        folder = resources.files("affiant")
+        sources = {source: (folder / source).read_bytes() for source in _SOURCES}
+        return code_digest(self.name, self.version, sources)
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Bucket
 from affiant.kernel.model import Input
 from affiant.kernel.ports import Archive
+from affiant.kernel.token import DECIMALS, SettlementToken, paid, units
 from affiant.verticals.supply.costs import compare
 from affiant.verticals.supply.demand import Demand, air_passengers, read_sales
 from affiant.verticals.supply.newsvendor import unit_costs
 from affiant.verticals.supply.reorder import GreedyModel, ReorderModel, history_input, trade_input
-from affiant.verticals.supply.token import DECIMALS, SettlementToken, paid, units
 
 PERIODS = 24
 ORDERS = Path("orders.csv")

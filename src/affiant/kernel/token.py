@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from importlib import resources
-from typing import Any
 
 from affiant.kernel.encoding import keccak256, word
 from affiant.kernel.errors import InputError
@@ -18,6 +15,7 @@ from affiant.kernel.mandate import Pin, Rule
 from affiant.kernel.model import Call
 
 DECIMALS = 6
+_NAME = "SettlementToken"
 TRANSFER = keccak256(b"transfer(address,uint256)")[:4]
 
 Amount = int | Decimal
@@ -33,26 +31,28 @@ class SettlementToken:
     @classmethod
     def deploy(cls, house: House, owner: LedgerKey) -> SettlementToken:
         """Find or deploy the token of an owner."""
-        return cls(house.deploy(_artifact(), "Settlement Token", "SETL", owner.address))
+        artifact = house.artifact(_NAME)
+        return cls(house.deploy(artifact, "Settlement Token", "SETL", owner.address))
 
     def transfer(self, to: bytes, amount: Amount) -> Call:
         """Return the call that pays an account."""
         return Call(self.address, TRANSFER + word(to) + word(units(amount)))
 
-    def rule(self, to: Sequence[bytes], cap: Amount, bucket: int = 0) -> Rule:
-        """Return the rule that allows paying these accounts, at most `cap` at once."""
-        pins = (Pin(0, tuple(word(account) for account in to)),)
+    def rule(self, to: Sequence[bytes] | None, cap: Amount, bucket: int = 0) -> Rule:
+        """Return the rule that allows paying these accounts, or any, at most `cap` at once."""
+        pins = () if to is None else (Pin(0, tuple(word(account) for account in to)),)
         return Rule(self.address, TRANSFER, amount_word=1, cap=units(cap), bucket=bucket, pins=pins)
 
     def balance(self, house: House, account: bytes) -> Decimal:
         """Return what an account holds."""
-        return tokens(house.call(self.address, _artifact(), "balanceOf", account))
+        return tokens(house.call(self.address, house.artifact(_NAME), "balanceOf", account))
 
     def fund(self, house: House, owner: LedgerKey, account: bytes, amount: Amount) -> None:
         """Mint what an account lacks of an amount."""
         lacking = Decimal(amount) - self.balance(house, account)
         if lacking > 0:
-            house.send(owner, self.address, _artifact(), "mint", account, units(lacking))
+            artifact = house.artifact(_NAME)
+            house.send(owner, self.address, artifact, "mint", account, units(lacking))
 
 
 def units(amount: Amount) -> int:
@@ -80,9 +80,3 @@ def tokens(count: int) -> Decimal:
 def paid(call: Call) -> Decimal:
     """Return how much a transfer pays."""
     return tokens(int.from_bytes(call.data[36:68]))
-
-
-def _artifact() -> dict[str, Any]:
-    folder = resources.files("affiant.verticals.supply") / "artifacts"
-    found: dict[str, Any] = json.loads(folder.joinpath("SettlementToken.json").read_text("utf-8"))
-    return found

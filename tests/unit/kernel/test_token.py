@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from affiant.kernel.errors import InputError
-from affiant.verticals.supply.token import SettlementToken, paid, tokens, units
+from affiant.kernel.token import SettlementToken, paid, tokens, units
 
 TOKEN = SettlementToken(b"\x70" * 20)
 TINY = Decimal("0.000001")

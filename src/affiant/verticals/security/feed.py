@@ -1,0 +1,71 @@
+"""The feed to a SIEM: every event as a JSON line in a file, or to a webhook, or both.
+
+What cannot be delivered is an error, not a silence: the caller keeps the events and tells them
+again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from affiant.kernel.errors import DeliveryError, InputError
+from affiant.verticals.security.watch import Event
+
+TRIES = 3
+TIMEOUT = 5
+"""Seconds."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Where events go."""
+
+    path: Path | None = None
+    webhook: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.webhook is not None and not self.webhook.startswith(("http://", "https://")):
+            raise InputError(
+                f"--webhook {self.webhook!r:.80} is no http(s) address",
+                "Give one, like https://host",
+            )
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Deliver events, all of them.
+
+        Raises:
+            DeliveryError: the file or the webhook did not take them.
+        """
+        if not events:
+            return
+        if self.path is not None:
+            lines = "".join(json.dumps(event.to_json()) + "\n" for event in events)
+            try:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(lines)
+            except OSError as error:
+                told = f"{self.path} takes no events: {error.strerror}"
+                raise DeliveryError(told, "Make room, or name another file with --out") from error
+        if self.webhook is not None:
+            self._post(self.webhook, json.dumps([event.to_json() for event in events]).encode())
+
+    def _post(self, url: str, data: bytes) -> None:
+        request = urllib.request.Request(  # noqa: S310 (http and https only, checked above)
+            url, data, {"Content-Type": "application/json"}, method="POST"
+        )
+        wrong: Exception | None = None
+        for attempt in range(TRIES):
+            time.sleep(attempt * 0.5)
+            try:
+                with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310 (as above)
+                    return
+            except (urllib.error.URLError, OSError) as error:
+                wrong = error
+        told = f"the webhook {url} takes no events: {wrong}"
+        raise DeliveryError(told, "Check that it runs; the events are told again") from wrong

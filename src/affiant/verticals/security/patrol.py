@@ -1,0 +1,150 @@
+"""The patrol: a watch that comes back, remembers what it saw, and delivers what it tells.
+
+The home is opened for each look and closed after it, so that agents can use it in between. What the
+log showed is remembered in the home: a log that later shows less, or something else, is caught also
+by a watch that was started anew.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from affiant.kernel.encoding import from_hex, to_hex
+from affiant.kernel.errors import (
+    DeliveryError,
+    InputError,
+    IntegrityError,
+    MalformedError,
+    SetupError,
+)
+from affiant.kernel.house import House
+from affiant.verticals.security.feed import Feed
+from affiant.verticals.security.labels import Labels
+from affiant.verticals.security.watch import Event, Memory, Watch
+
+MEMORY = "sentinel.json"
+
+
+@dataclass
+class Patrol:
+    """Looks, tells, remembers. `code` is 0 if all was well, 1 if something was seen, 2 if blind."""
+
+    open_house: Callable[[], AbstractContextManager[House]]
+    home: Path
+    feed: Feed
+    guardian: str | None = None
+    labels: Labels = field(default_factory=Labels)
+    again: bool = False
+    """Whether to tell also what an earlier watch has told."""
+    code: int = 0
+    _watch: Watch | None = None
+    _undelivered: list[Event] = field(default_factory=list)
+
+    def lines(self, *, every: float | None, json: bool) -> Iterator[str]:
+        """Yield what to print: once, or every so many seconds until stopped.
+
+        Raises:
+            InputError: the home holds no log.
+            DeliveryError: a single look could not be delivered; looks that follow try again.
+        """
+        if not (self.home / "log.db").is_file():
+            raise InputError(f"{self.home} holds no log", "Name a home with --home")
+        while True:
+            yield from self._look(json=json, last=every is None)
+            if every is None:
+                break
+            time.sleep(every)
+        if not json and self._watch is not None:
+            yield from _standings(self._watch)
+
+    def _look(self, *, json: bool, last: bool) -> Iterator[str]:
+        try:
+            events = self._events()
+        except SetupError as error:
+            if last:
+                raise
+            now = int(time.time())
+            facts = {"what": "home", "error": error.message, "remedy": error.remedy}
+            events = [Event("blind", now, f"home out of reach: {error}", facts)]
+        for event in events:
+            self.code = max(self.code, {"blind": 2, "sighting": 1}.get(event.name, 0))
+            yield _line(event, json=json)
+        self._undelivered += events
+        try:
+            self.feed.tell(self._undelivered)
+        except DeliveryError as error:
+            if last:
+                raise
+            self.code = 2
+            yield _line(Event("undelivered", int(time.time()), str(error)), json=json)
+        else:
+            self._undelivered.clear()
+
+    def _events(self) -> list[Event]:
+        with self.open_house() as house:
+            if self._watch is None:
+                self._watch = Watch(
+                    house,
+                    guardian=self.guardian,
+                    labels=self.labels,
+                    seen=self._seen(),
+                    again=self.again,
+                )
+            else:
+                self._watch.enter(house)
+            events = self._watch.step()
+        if self._watch.memory is not None:
+            self._remember(self._watch.memory)
+        return events
+
+    def _seen(self) -> Memory:
+        path = self.home / MEMORY
+        if not path.exists():
+            return Memory()
+        try:
+            told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            seen = Memory(int(told["size"]), from_hex(told["root"], 32), int(told["block"]))
+        except (OSError, ValueError, KeyError, TypeError, MalformedError) as error:
+            raise IntegrityError(
+                f"{path} cannot be read: {error!r}",
+                "Find out who changed it; remove it only if you trust the log as it is now",
+            ) from error
+        return seen
+
+    def _remember(self, seen: Memory) -> None:
+        draft = self.home / f"{MEMORY}.new"
+        told = {"size": seen.size, "root": to_hex(seen.root), "block": seen.block}
+        try:
+            draft.write_text(json.dumps(told) + "\n", "utf-8")
+            draft.replace(self.home / MEMORY)
+        except OSError as error:
+            raise SetupError(
+                f"{draft} cannot be written: {error.strerror}", "Make room, or mend the disk"
+            ) from error
+
+
+def _line(event: Event, *, json: bool) -> str:
+    if json:
+        return _dumps(event.to_json())
+    return f"{event.to_json()['time']}  {event.name:<12} {event.text}"
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value)
+
+
+def _standings(watch: Watch) -> Iterator[str]:
+    now = watch.log.time
+    ranked = [(standing.risk(now), who) for who, standing in watch.sentinel.standings.items()]
+    yield ""
+    yield "risk  who, and why"
+    for risk, who in sorted(ranked, reverse=True):
+        found = watch.sentinel.standings[who].findings
+        why = ", ".join(sorted({finding.detector for _, finding in found})) or "nothing"
+        yield f"{100 * risk:4.0f}  {who}: {why}"

@@ -1,0 +1,96 @@
+"""What is looked at, and what is seen: statements, decisions, and findings about somebody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from affiant.kernel.action import BoundAction
+from affiant.kernel.alert import Finding
+from affiant.kernel.body import Body
+from affiant.kernel.mandate import EACH, NATIVE, Rule, Terms
+from affiant.kernel.statement import Statement
+
+
+@dataclass(frozen=True)
+class Sworn:
+    """A logged statement with its body, both verified."""
+
+    index: int
+    statement: Statement
+    body: Body
+    time: int
+    """Seconds: never before an earlier entry's, so that nobody hides by dating back."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An observation that a decision rests on: its source, and who swore to it."""
+
+    leaf: bytes
+    subject: bytes
+    source: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision of a mandate's own agent, as detectors look at it."""
+
+    agent: str
+    leaf: bytes
+    time: int
+    iat: int
+    """When the agent says that it swore, by its own clock."""
+    bound: BoundAction
+    inputs: tuple[Seen, ...]
+    amount: int
+    """In units of the word that its rule meters; 0 if no rule allows the call."""
+    counterparty: bytes | None
+    """The first argument that is an account."""
+
+    @property
+    def function(self) -> bytes:
+        """What is called: target and selector."""
+        return self.bound.action.target + self.bound.action.data[:4]
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A finding about somebody: an agent (did:key), an account (0x…), or a log (its origin)."""
+
+    suspect: str
+    finding: Finding
+    time: int
+
+
+def chance_text(chance: float) -> str:
+    """Return a likelihood as decimal text, to two digits."""
+    return format(Decimal(f"{max(chance, 1e-12):.1e}").normalize(), "f")
+
+
+def measure(bound: BoundAction, terms: Terms) -> tuple[int, bytes | None]:
+    """Return the metered amount of an action, and whom it deals with."""
+    action = bound.action
+    words = [action.data[i : i + 32] for i in range(4, len(action.data) - 31, 32)]
+    rule = _rule(bound, terms)
+    metered = None if rule is None else rule.amount_word
+    amount = 0
+    if metered == NATIVE:
+        amount = action.value
+    elif metered == EACH:
+        amount = 1
+    elif metered is not None and metered < len(words):
+        amount = int.from_bytes(words[metered])
+    accounts = [w[12:] for n, w in enumerate(words) if n != metered and _is_account(w)]
+    return amount, accounts[0] if accounts else None
+
+
+def _rule(bound: BoundAction, terms: Terms) -> Rule | None:
+    called = (bound.action.target, bound.action.data[:4])
+    return next((rule for rule in terms.rules if (rule.target, rule.selector) == called), None)
+
+
+def _is_account(word: bytes) -> bool:
+    # Small numbers have leading zeros too; an account's first bytes are random.
+    return word[:12] == bytes(12) and word[12:16] != bytes(4)

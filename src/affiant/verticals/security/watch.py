@@ -1,0 +1,238 @@
+"""The watch: one step reads what is new in log and chain, judges it, answers it, and tells it.
+
+Whatever cannot be seen is told as an event of its own, `blind`: silence means that all was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from affiant.kernel import body as bodies
+from affiant.kernel.alert import statements_of
+from affiant.kernel.encoding import from_hex, to_hex
+from affiant.kernel.errors import AffiantError, InputError, LedgerError
+from affiant.kernel.house import House
+from affiant.kernel.merkle import EMPTY_ROOT
+from affiant.kernel.ports import Block
+from affiant.kernel.suspension import BoundSuspension
+from affiant.verticals.security.answer import Answer, Guardian
+from affiant.verticals.security.appeal import APPEAL, WRONG, alert_of
+from affiant.verticals.security.follow import ChainFollower, LogFollower, Reorganised
+from affiant.verticals.security.labels import Labels
+from affiant.verticals.security.sentinel import Sentinel
+from affiant.verticals.security.sightings import Sighting, Sworn
+
+REPEAT = 3600
+"""Seconds until a warning about the same is sworn again."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to tell: `name`, a line for people, and the same for machines."""
+
+    name: str
+    time: int
+    text: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one line of a SIEM's feed."""
+        return {
+            "event": self.name,
+            "time": bodies.moment(self.time),
+            "text": self.text,
+            **self.facts,
+        }
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How far an earlier watch has read, and what the log was then."""
+
+    size: int = 0
+    root: bytes = EMPTY_ROOT
+    block: int = -1
+
+
+class Watch:
+    """A sentinel over a house; with a guardian's name, one that answers."""
+
+    def __init__(
+        self,
+        house: House,
+        *,
+        guardian: str | None = None,
+        labels: Labels | None = None,
+        seen: Memory | None = None,
+        again: bool = False,
+    ) -> None:
+        """Begin a watch. It reads all, and tells what it has not `seen`; all of it if `again`."""
+        self._house = house
+        self._before = seen or Memory()
+        self._told = Memory() if again else self._before
+        self.log = LogFollower(house.view, house.kinds, (self._before.size, self._before.root))
+        self._chain = ChainFollower(house.ledger)
+        log_id, models = house.view.policy.log_id, house.models()
+        self.sentinel = Sentinel(house.ledger, house.archive, log_id, models, labels or Labels())
+        self._guardian: Guardian | None = None
+        self._name = guardian or ""
+        if guardian is not None:
+            self._guardian = Guardian(house.affiant(guardian), house.log, house.ledger, house.clock)
+        self._answered: set[bytes] = set()
+        self._warned: dict[tuple[str, str], int] = {}
+
+    @property
+    def memory(self) -> Memory | None:
+        """What to remember for the next watch; None as long as the log is not what it was."""
+        if not self.log.sound or self.log.size < self._before.size:
+            return None
+        return Memory(self.log.size, self.log.root, self._chain.height)
+
+    def enter(self, house: House) -> None:
+        """Go on in the same house after it was closed and opened again."""
+        self._house = house
+        self.log.log, self._chain.ledger = house.view, house.ledger
+        self.sentinel.enter(house.ledger, house.archive)
+        if self._guardian is not None:
+            self._guardian.log, self._guardian.ledger = house.log, house.ledger
+            self._guardian.affiant = house.affiant(self._name)
+
+    def step(self) -> list[Event]:
+        """Read, judge and answer all that is new."""
+        events: list[Event] = []
+        sightings: list[Sighting] = []
+        blocks = list(self._blocks(events))
+        try:
+            for item in self.log.read(self._house.clock.now()):
+                found = list(self._entry(item, events))
+                sightings += found
+                if isinstance(item, Sighting) or item.index >= self._told.size:
+                    events += map(_sighted, found)
+        except AffiantError as error:
+            events.append(self._blind("log", error))
+        for block in blocks:
+            found = [*self.sentinel.block(block), *self._anchored(block)]
+            sightings += found
+            if block.number > self._told.block:
+                events += map(_sighted, found)
+        if self._guardian is not None:
+            events += self._answers(self._guardian, sightings)
+        return events
+
+    def _blocks(self, events: list[Event]) -> Iterator[Block]:
+        try:
+            for item in self._chain.read():
+                if isinstance(item, Reorganised):
+                    events.append(self._reorganised(item))
+                else:
+                    yield item
+        except AffiantError as error:
+            events.append(self._blind("chain", error))
+
+    def _entry(self, item: Sworn | Sighting, events: list[Event]) -> list[Sighting]:
+        if isinstance(item, Sighting):
+            self.sentinel.standings[item.suspect].findings.append((item.time, item.finding))
+            return [item]
+        if item.statement.kind == bodies.ALERT:
+            self._alert(item)
+        elif item.statement.kind == APPEAL:
+            told = list(self._appeal(item))
+            events += told if item.index >= self._told.size else []
+        return self.sentinel.sworn(item)
+
+    def _alert(self, item: Sworn) -> None:
+        """Take note of an alert, so that the same is not answered twice; carry on one of ours."""
+        guardian = self._guardian
+        if guardian is None or item.statement.issuer != guardian.affiant.key.public:
+            return
+        self._answered.update(statements_of(item.body.content))
+        stay = item.body.content["suspension"]
+        if stay is not None:
+            bound = BoundSuspension.from_json(stay)
+            guardian.carrying.setdefault(item.statement.leaf, (bound, item.statement))
+
+    def _appeal(self, item: Sworn) -> Iterator[Event]:
+        leaf, by = from_hex(item.body.content["alert"], 32), item.statement.issuer
+        facts = {"appeal": to_hex(item.statement.leaf), "alert": to_hex(leaf), "by": by.did}
+        try:
+            said = alert_of(self.log.log, leaf)
+            stay = said["suspension"] or {"mandate": "0x"}
+            principal = self._house.ledger.terms(from_hex(stay["mandate"])).principal
+        except (InputError, LedgerError) as error:
+            yield Event("appeal-ignored", item.time, error.message, facts)
+            return
+        if by.kid != principal:
+            yield Event("appeal-ignored", item.time, f"{by.did} is not the principal", facts)
+            return
+        verdict, reason = item.body.content["verdict"], item.body.content["reason"]
+        self.sentinel.settle(statements_of(said), right=verdict == WRONG)
+        text = f"the principal says ({verdict}): {reason}"
+        yield Event("appeal", item.time, text, {**facts, "verdict": verdict})
+
+    def _anchored(self, block: Block) -> Iterator[Sighting]:
+        for log_id, size, root in block.anchored:
+            if log_id == self.log.log.policy.log_id:
+                wrong = self.log.compare(size, root, block.time)
+                if wrong is not None:
+                    yield wrong
+
+    def _answers(self, guardian: Guardian, sightings: list[Sighting]) -> Iterator[Event]:
+        for sighting in sightings:
+            if self._answered.isdisjoint(sighting.finding.statements):
+                try:
+                    yield from self._answer(guardian, sighting)
+                except AffiantError as error:
+                    yield self._blind("answer", error)
+        try:
+            for leaf in guardian.confirm():
+                text = f"alert {to_hex(leaf)} was carried to the chain again"
+                yield Event("carried-again", guardian.clock.now(), text, {"alert": to_hex(leaf)})
+        except AffiantError as error:
+            yield self._blind("answer", error)
+
+    def _answer(self, guardian: Guardian, sighting: Sighting) -> Iterator[Event]:
+        suspect, grounds = sighting.suspect, self.sentinel.grounds(sighting)
+        held = self.sentinel.mandates(suspect) if grounds else []
+        moving = [mandate for mandate in held if not guardian.still(mandate)]
+        for mandate in moving:
+            yield _answered(guardian.suspend(suspect, grounds, mandate), guardian)
+            for finding in grounds:
+                self._answered.update(finding.statements)
+        told = (suspect, sighting.finding.detector)
+        # The same is not sworn over and over: an alert must not flood the log that it guards.
+        if not moving and sighting.time >= self._warned.get(told, sighting.time):
+            self._warned[told] = sighting.time + REPEAT
+            yield _answered(guardian.warn(sighting), guardian)
+
+    def _reorganised(self, item: Reorganised) -> Event:
+        numbers = [block.number for block in item.dropped]
+        text = f"{self._house.ledger.name} replaced blocks {numbers[0]} to {numbers[-1]}"
+        undone = [to_hex(leaf) for block in item.dropped for _, leaf, _ in block.executed]
+        return Event("reorganised", self._house.clock.now(), text, {"executionsDropped": undone})
+
+    def _blind(self, what: str, error: AffiantError) -> Event:
+        facts = {"what": what, "error": error.message, "remedy": error.remedy}
+        return Event("blind", self._house.clock.now(), f"{what} out of reach: {error}", facts)
+
+
+def _sighted(sighting: Sighting) -> Event:
+    finding = sighting.finding
+    text = f"{finding.threat} {finding.detector}: {sighting.suspect}: {finding.reason}"
+    facts = {"suspect": sighting.suspect, **finding.to_json()}
+    return Event("sighting", sighting.time, text, facts)
+
+
+def _answered(answer: Answer, guardian: Guardian) -> Event:
+    facts: dict[str, Any] = {"suspect": answer.suspect, "alert": to_hex(answer.told.leaf)}
+    facts["threats"] = sorted({finding.threat for finding in answer.findings})
+    if answer.mandate is not None:
+        facts |= {"mandate": to_hex(answer.mandate), "until": answer.until}
+    if answer.refused is not None:
+        text = f"{answer.suspect} could not be suspended: {answer.refused}; alert sworn"
+        return Event("not-suspended", guardian.clock.now(), text, {**facts, "rule": answer.refused})
+    if answer.mandate is None:
+        return Event("warned", guardian.clock.now(), f"{answer.suspect}: alert sworn", facts)
+    text = f"{answer.suspect} suspended until {bodies.moment(answer.until)}"
+    return Event("suspended", guardian.clock.now(), text, facts)
