@@ -289,7 +289,7 @@ contract Mandate {
     /// @notice What the guardian may do now, and what its next suspension must name.
     /// @return number the next suspension's
     /// @return silentUntil first second in which it may suspend
-    /// @return remaining how many seconds it may add now
+    /// @return remaining how many seconds its budget lets it add now
     function watch() external view onlyClone returns (uint32 number, uint40 silentUntil, uint256 remaining) {
         Place guardian = TermsCode.load().follow(TermsCode.GUARDIAN);
         uint256 window = guardian.word(TermsCode.GUARDIAN_WINDOW);
