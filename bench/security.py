@@ -65,7 +65,7 @@ def suspensions(sentinel: Sentinel, told: Sequence[Sworn]) -> list[Sighting]:
     for item in told:
         for sighting in sentinel.sworn(item):
             due = sighting.time >= until[sighting.suspect]
-            if due and sentinel.grounds(sighting):
+            if due and sighting.grounds:
                 until[sighting.suspect] = sighting.time + 7 * DAY
                 found.append(sighting)
     return found
@@ -122,7 +122,7 @@ def _harm(
         executed += kind != "brute"  # the contract refuses what is outside the terms
         for item in told:
             for sighting in sentinel.sworn(item):
-                if stopped is None and sentinel.grounds(sighting):
+                if stopped is None and sighting.grounds:
                     stopped = at + CARRIED
     return max(0, executed - 1)
 

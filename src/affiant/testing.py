@@ -121,7 +121,8 @@ class LedgerSimulator:
 
     def terms(self, mandate: bytes) -> Terms:
         if mandate not in self._terms:
-            raise errors.LedgerError(f"{to_hex(mandate)} is no mandate on {self.name}", "Check it")
+            told = f"{to_hex(mandate)} is no mandate on {self.name}"
+            raise errors.MandateUnknown(told, "Check it")
         return self._terms[mandate]
 
     def granted(self, agent: bytes) -> list[bytes]:

@@ -11,7 +11,7 @@ from affiant.chain.follower import Follower
 from affiant.kernel import merkle
 from affiant.kernel.action import BoundAction
 from affiant.kernel.encoding import to_hex
-from affiant.kernel.errors import CallReverted, IntegrityError, LedgerError
+from affiant.kernel.errors import CallReverted, IntegrityError, LedgerError, MandateUnknown
 from affiant.kernel.identity import LedgerKey, PublicKey
 from affiant.kernel.mandate import Level, State, Terms, Watch
 from affiant.kernel.ports import Anchored, Block, Execution, Head, LogView, Seat, Suspended
@@ -69,12 +69,12 @@ class EvmLedger:
         """Return the terms of a mandate of our factory.
 
         Raises:
-            LedgerError: it is no such mandate.
+            MandateUnknown: it is no such mandate.
         """
         if mandate not in self._terms:
             abi, factory = self._factory_abi, self.factory_address
             if not self._chain.call(factory, abi, "isMandate", mandate):
-                raise LedgerError(
+                raise MandateUnknown(
                     f"{to_hex(mandate)} is no mandate of the factory on {self.name}",
                     "Check the address and the chain",
                 )

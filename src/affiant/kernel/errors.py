@@ -9,6 +9,7 @@ AffiantError
 ├── DeliveryError      what was to be told to another system did not arrive there
 ├── IntegrityError      stored data is not what was signed or logged
 └── LedgerError         the chain could not be reached or answered wrongly
+    ├── MandateUnknown  the address is no mandate of this chain's factory
     └── CallReverted    a contract refused the call                   (`error` = its custom error)
 """
 
@@ -70,6 +71,10 @@ class IntegrityError(AffiantError):
 
 class LedgerError(AffiantError):
     """The chain could not be reached, or its answer cannot be used."""
+
+
+class MandateUnknown(LedgerError):
+    """The address is no mandate of the factory on this chain."""
 
 
 class CallReverted(LedgerError):

@@ -180,7 +180,14 @@ class Ledger(Protocol):
         """Return the newest block's time."""
         ...
 
-    def terms(self, mandate: bytes) -> Terms: ...
+    def terms(self, mandate: bytes) -> Terms:
+        """Return a mandate's terms.
+
+        Raises:
+            MandateUnknown: there is no such mandate here.
+            LedgerError: the chain does not answer.
+        """
+        ...
 
     def state(self, mandate: bytes) -> State: ...
 

@@ -59,12 +59,13 @@ class LogFollower:
         if wrong is None and head.size < least:
             wrong = "rollback", f"it shows {head.size} entries, it had {least}"
         while wrong is None and self.size < head.size:
-            index, entry = self.size, self.log.entry(self.size)
+            entry = self.log.entry(self.size)
+            told = self._sworn(self.size, entry, now)
             self._append(merkle.leaf_hash(entry))
             if self.size == self.seen[0] and self.root != self.seen[1]:
                 wrong = "fork", f"its first {self.size} entries are not those that were seen before"
                 break
-            yield self._sworn(index, entry, now)
+            yield told
         if wrong is None and self.root != head.root:
             wrong = "fork", f"at size {head.size} it signs {to_hex(head.root)}, not its entries'"
         if wrong is not None:

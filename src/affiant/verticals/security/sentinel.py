@@ -1,21 +1,22 @@
 """The sentinel: every statement and block goes past it; it says who stands where, and why.
 
 It judges hard rules first, then what may be wrong: drift from the agent's habits, unusual amounts
-and pace, provenance, association. It answers nobody itself: `grounds` says what would justify it.
+and pace, provenance, association. It answers nobody itself: the `grounds` of a sighting are what
+would justify it.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from affiant.kernel import body as bodies
 from affiant.kernel.action import BoundAction
 from affiant.kernel.alert import ASSOCIATION, RULE, Finding, grounded
 from affiant.kernel.encoding import from_hex, to_hex
-from affiant.kernel.errors import LedgerError
+from affiant.kernel.errors import MandateUnknown
 from affiant.kernel.mandate import Terms
 from affiant.kernel.model import Model
 from affiant.kernel.ports import Archive, Block, Ledger
@@ -106,7 +107,13 @@ class Sentinel:
         self.ledger, self.archive, self.provenance.archive = ledger, archive, archive
 
     def sworn(self, told: Sworn) -> list[Sighting]:
-        """Judge a statement."""
+        """Judge a statement.
+
+        Raises:
+            LedgerError: the chain does not answer; nothing was counted, judge it again.
+        """
+        bound = _bound(told)
+        terms = None if bound is None else self._terms_of(bound.mandate)
         found = list(self.rules.sworn(told))
         leaf, by = told.statement.leaf, told.statement.issuer
         self.standings[by.did]  # whoever swears has a standing, also a good one
@@ -117,42 +124,44 @@ class Sentinel:
             self.provenance.vouched_for.add((told.statement.subject, by.kid))
         elif told.statement.kind == bodies.REFUSAL:
             found += self._refused(told)
-        elif told.statement.kind == bodies.DECISION:
-            found += self._decision(told)
+        elif bound is not None and terms is not None:
+            found += self._decision(told, bound, terms)
         return self._noted(found)
 
     def block(self, block: Block) -> list[Sighting]:
-        """Judge what a block did; the log must have been read since the block was."""
+        """Judge what a block did; the log must have been read since the block was.
+
+        Raises:
+            LedgerError: the chain does not answer; nothing was counted, judge it again.
+        """
+        ours = {
+            mandate: self._terms_of(mandate)
+            for mandate in [mandate for mandate, _, _ in block.executed]
+            + [tried.mandate for tried in block.attempts]
+        }
         found = []
         for mandate, leaf, transaction in block.executed:
             self._executed.add(leaf)
-            if self._terms_of(mandate) is None:
-                continue
-            if leaf not in self._decided:
+            if ours[mandate] is not None and leaf not in self._decided:
                 reason = f"mandate {to_hex(mandate)} executed {to_hex(leaf)}, which nobody logged"
                 finding = Finding("off-the-record", RULE, "ASI10", reason, (), (transaction,))
                 found.append(Sighting(to_hex(mandate), finding, block.time))
         for tried in block.attempts:
-            if tried.transaction in self._tried:  # mined again after a reorganisation
+            terms = ours[tried.mandate]
+            # A transaction may be mined again after a reorganisation.
+            if terms is None or tried.transaction in self._tried:
                 continue
             self._tried.add(tried.transaction)
-            terms = self._terms_of(tried.mandate)
-            if terms is None:
-                continue
             name = self._agents.get(terms.agent, to_hex(terms.agent))
             executed, logged = tried.leaf in self._executed, tried.leaf in self._decided
             judged = self.rules.attempted(tried, name, block.time, logged=logged, executed=executed)
             found += [] if judged is None else [judged]
         return self._noted(found)
 
-    def grounds(self, sighting: Sighting) -> list[Finding]:
-        """Return what justifies a suspension of the suspect now, this sighting included; or []."""
-        together = self._together(sighting.suspect)
-        if sighting.finding not in together:
-            together = [*together, sighting.finding]
-        if not grounded([finding.family for finding in together]):
-            return []
-        return [finding for finding in together if finding.family != ASSOCIATION]
+    def undo(self, dropped: Sequence[Block]) -> None:
+        """Forget what replaced blocks executed: to carry it again is no replay."""
+        for block in dropped:
+            self._executed -= {leaf for _, leaf, _ in block.executed}
 
     def _together(self, suspect: str) -> list[Finding]:
         """Return what counts together with the suspect's last decision."""
@@ -184,9 +193,18 @@ class Sentinel:
                     self.habits.accept(told)
 
     def _noted(self, found: list[Sighting]) -> list[Sighting]:
+        """Keep findings with their suspects, and say what they are grounds for now."""
+        told = []
         for sighting in found:
             self.standings[sighting.suspect].findings.append((sighting.time, sighting.finding))
-        return found
+            findings = self._together(sighting.suspect)
+            if sighting.finding not in findings:
+                findings = [*findings, sighting.finding]
+            grounds = [finding for finding in findings if finding.family != ASSOCIATION]
+            if not grounded([finding.family for finding in grounds]):
+                grounds = []
+            told.append(replace(sighting, grounds=tuple(grounds)))
+        return told
 
     def _refused(self, told: Sworn) -> Iterator[Sighting]:
         if told.body.content["rule"] == "input-altered":
@@ -195,10 +213,9 @@ class Sentinel:
             finding = Finding("input-altered", "provenance", "ASI06", reason, leaves)
             yield Sighting(told.statement.issuer.did, finding, told.time)
 
-    def _decision(self, told: Sworn) -> list[Sighting]:
-        bound = BoundAction.from_json(told.body.content["action"])
-        terms, by = self._terms_of(bound.mandate), told.statement.issuer
-        if terms is None or bound.chain_id != self.ledger.chain_id:  # nothing can come of it here
+    def _decision(self, told: Sworn, bound: BoundAction, terms: Terms) -> list[Sighting]:
+        by = told.statement.issuer
+        if bound.chain_id != self.ledger.chain_id:  # nothing can come of it here
             return []
         if by.kid != terms.agent:
             return [self.rules.impersonated(told, bound.mandate)]
@@ -245,10 +262,17 @@ class Sentinel:
             yield Sighting(told.agent, finding, told.time)
 
     def _terms_of(self, mandate: bytes) -> Terms | None:
+        """Return the terms of a mandate of this chain and log; None of any other."""
         if mandate not in self._terms:
             try:
                 self._terms[mandate] = self.ledger.terms(mandate)
-            except LedgerError:
+            except MandateUnknown:
                 return None
         terms = self._terms[mandate]
         return terms if terms.log_id == self.log_id else None
+
+
+def _bound(told: Sworn) -> BoundAction | None:
+    if told.statement.kind != bodies.DECISION:
+        return None
+    return BoundAction.from_json(told.body.content["action"])

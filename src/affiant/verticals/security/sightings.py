@@ -62,6 +62,8 @@ class Sighting:
     suspect: str
     finding: Finding
     time: int
+    grounds: tuple[Finding, ...] = ()
+    """What justified a suspension at that moment, this finding included; or nothing."""
 
 
 def chance_text(chance: float) -> str:

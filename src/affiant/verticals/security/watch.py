@@ -5,6 +5,7 @@ Whatever cannot be seen is told as an event of its own, `blind`: silence means t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from affiant.kernel import body as bodies
 from affiant.kernel.alert import statements_of
 from affiant.kernel.encoding import from_hex, to_hex
-from affiant.kernel.errors import AffiantError, InputError, LedgerError
+from affiant.kernel.errors import AffiantError, InputError, MandateUnknown
 from affiant.kernel.house import House
 from affiant.kernel.merkle import EMPTY_ROOT
 from affiant.kernel.ports import Block
@@ -80,13 +81,17 @@ class Watch:
         self._name = guardian or ""
         if guardian is not None:
             self._guardian = Guardian(house.affiant(guardian), house.log, house.ledger, house.clock)
+        self._blocks: deque[Block] = deque()
+        self._items: deque[Sworn | Sighting] = deque()
+        self._open: list[Sighting] = []
         self._answered: set[bytes] = set()
         self._warned: dict[tuple[str, str], int] = {}
 
     @property
     def memory(self) -> Memory | None:
-        """What to remember for the next watch; None as long as the log is not what it was."""
-        if not self.log.sound or self.log.size < self._before.size:
+        """What to remember for the next watch; None while something is wrong or waits."""
+        judged = not self._items and not self._blocks and not self._open
+        if not judged or not self.log.sound or self.log.size < self._before.size:
             return None
         return Memory(self.log.size, self.log.root, self._chain.height)
 
@@ -100,47 +105,75 @@ class Watch:
             self._guardian.affiant = house.affiant(self._name)
 
     def step(self) -> list[Event]:
-        """Read, judge and answer all that is new."""
+        """Read, judge and answer all that is new.
+
+        What could not be judged or answered, because log or chain did not answer, waits for the
+        next step; so does what the chain did until the log has been read.
+        """
         events: list[Event] = []
-        sightings: list[Sighting] = []
-        blocks = list(self._blocks(events))
-        try:
-            for item in self.log.read(self._house.clock.now()):
-                found = list(self._entry(item, events))
-                sightings += found
-                if isinstance(item, Sighting) or item.index >= self._told.size:
-                    events += map(_sighted, found)
-        except AffiantError as error:
-            events.append(self._blind("log", error))
-        for block in blocks:
-            found = [*self.sentinel.block(block), *self._anchored(block)]
-            sightings += found
-            if block.number > self._told.block:
-                events += map(_sighted, found)
+        self._read_chain(events)
+        if self._read_log(events):
+            self._judge(events)
         if self._guardian is not None:
-            events += self._answers(self._guardian, sightings)
+            events += self._answers(self._guardian)
         return events
 
-    def _blocks(self, events: list[Event]) -> Iterator[Block]:
+    def _read_chain(self, events: list[Event]) -> None:
         try:
             for item in self._chain.read():
                 if isinstance(item, Reorganised):
+                    gone = {block.hash for block in item.dropped}
+                    self._blocks = deque(b for b in self._blocks if b.hash not in gone)
+                    self.sentinel.undo(item.dropped)
                     events.append(self._reorganised(item))
                 else:
-                    yield item
+                    self._blocks.append(item)
         except AffiantError as error:
             events.append(self._blind("chain", error))
+
+    def _read_log(self, events: list[Event]) -> bool:
+        try:
+            self._items += self.log.read(self._house.clock.now())
+        except AffiantError as error:
+            events.append(self._blind("log", error))
+            return False
+        return True
+
+    def _judge(self, events: list[Event]) -> None:
+        """Judge statements first, then blocks: what a block executed was logged before."""
+        try:
+            while self._items:
+                item = self._items[0]
+                found, new = self._entry(item, events), True
+                if isinstance(item, Sworn):
+                    new = item.index >= self._told.size
+                self._seen(found, events, new=new)
+                self._items.popleft()
+            while self._blocks and self.log.sound:
+                block = self._blocks[0]
+                found = [*self.sentinel.block(block), *self._anchored(block)]
+                self._seen(found, events, new=block.number > self._told.block)
+                self._blocks.popleft()
+        except AffiantError as error:
+            events.append(self._blind("chain", error))
+
+    def _seen(self, found: list[Sighting], events: list[Event], *, new: bool) -> None:
+        if self._guardian is not None:
+            self._open += found
+        if new:
+            events += map(_sighted, found)
 
     def _entry(self, item: Sworn | Sighting, events: list[Event]) -> list[Sighting]:
         if isinstance(item, Sighting):
             self.sentinel.standings[item.suspect].findings.append((item.time, item.finding))
             return [item]
+        found = self.sentinel.sworn(item)
         if item.statement.kind == bodies.ALERT:
             self._alert(item)
         elif item.statement.kind == APPEAL:
-            told = list(self._appeal(item))
-            events += told if item.index >= self._told.size else []
-        return self.sentinel.sworn(item)
+            told = self._appeal(item)
+            events += [told] if item.index >= self._told.size else []
+        return found
 
     def _alert(self, item: Sworn) -> None:
         """Take note of an alert, so that the same is not answered twice; carry on one of ours."""
@@ -153,23 +186,26 @@ class Watch:
             bound = BoundSuspension.from_json(stay)
             guardian.carrying.setdefault(item.statement.leaf, (bound, item.statement))
 
-    def _appeal(self, item: Sworn) -> Iterator[Event]:
-        leaf, by = from_hex(item.body.content["alert"], 32), item.statement.issuer
+    def _appeal(self, item: Sworn) -> Event:
+        content, by = item.body.content, item.statement.issuer
+        leaf = from_hex(content["alert"], 32)
         facts = {"appeal": to_hex(item.statement.leaf), "alert": to_hex(leaf), "by": by.did}
         try:
             said = alert_of(self.log.log, leaf)
-            stay = said["suspension"] or {"mandate": "0x"}
-            principal = self._house.ledger.terms(from_hex(stay["mandate"])).principal
-        except (InputError, LedgerError) as error:
-            yield Event("appeal-ignored", item.time, error.message, facts)
-            return
+            stay = said["suspension"]
+            if stay is None:
+                raise InputError(
+                    f"alert {to_hex(leaf)} suspends nobody", "There is nothing to lift"
+                )
+            principal = self._house.ledger.terms(from_hex(stay["mandate"], 20)).principal
+        except (InputError, MandateUnknown) as error:
+            return Event("appeal-ignored", item.time, error.message, facts)
         if by.kid != principal:
-            yield Event("appeal-ignored", item.time, f"{by.did} is not the principal", facts)
-            return
-        verdict, reason = item.body.content["verdict"], item.body.content["reason"]
+            return Event("appeal-ignored", item.time, f"{by.did} is not the principal", facts)
+        verdict, reason = content["verdict"], content["reason"]
         self.sentinel.settle(statements_of(said), right=verdict == WRONG)
         text = f"the principal says ({verdict}): {reason}"
-        yield Event("appeal", item.time, text, {**facts, "verdict": verdict})
+        return Event("appeal", item.time, text, {**facts, "verdict": verdict})
 
     def _anchored(self, block: Block) -> Iterator[Sighting]:
         for log_id, size, root in block.anchored:
@@ -178,13 +214,17 @@ class Watch:
                 if wrong is not None:
                     yield wrong
 
-    def _answers(self, guardian: Guardian, sightings: list[Sighting]) -> Iterator[Event]:
-        for sighting in sightings:
-            if self._answered.isdisjoint(sighting.finding.statements):
-                try:
+    def _answers(self, guardian: Guardian) -> Iterator[Event]:
+        waiting, self._open = self._open, []
+        for sighting in waiting:
+            try:
+                if self._answered.isdisjoint(sighting.finding.statements):
                     yield from self._answer(guardian, sighting)
-                except AffiantError as error:
-                    yield self._blind("answer", error)
+                else:
+                    self._warned[_about(sighting)] = sighting.time + REPEAT
+            except AffiantError as error:
+                self._open.append(sighting)
+                yield self._blind("answer", error)
         try:
             for leaf in guardian.confirm():
                 text = f"alert {to_hex(leaf)} was carried to the chain again"
@@ -193,18 +233,17 @@ class Watch:
             yield self._blind("answer", error)
 
     def _answer(self, guardian: Guardian, sighting: Sighting) -> Iterator[Event]:
-        suspect, grounds = sighting.suspect, self.sentinel.grounds(sighting)
+        suspect, grounds = sighting.suspect, sighting.grounds
         held = self.sentinel.mandates(suspect) if grounds else []
         moving = [mandate for mandate in held if not guardian.still(mandate)]
         for mandate in moving:
             yield _answered(guardian.suspend(suspect, grounds, mandate), guardian)
-            for finding in grounds:
-                self._answered.update(finding.statements)
-        told = (suspect, sighting.finding.detector)
+        for finding in grounds if moving else ():
+            self._answered.update(finding.statements)
         # The same is not sworn over and over: an alert must not flood the log that it guards.
-        if not moving and sighting.time >= self._warned.get(told, sighting.time):
-            self._warned[told] = sighting.time + REPEAT
+        if not moving and sighting.time >= self._warned.get(_about(sighting), 0):
             yield _answered(guardian.warn(sighting), guardian)
+            self._warned[_about(sighting)] = sighting.time + REPEAT
 
     def _reorganised(self, item: Reorganised) -> Event:
         numbers = [block.number for block in item.dropped]
@@ -215,6 +254,10 @@ class Watch:
     def _blind(self, what: str, error: AffiantError) -> Event:
         facts = {"what": what, "error": error.message, "remedy": error.remedy}
         return Event("blind", self._house.clock.now(), f"{what} out of reach: {error}", facts)
+
+
+def _about(sighting: Sighting) -> tuple[str, str]:
+    return sighting.suspect, sighting.finding.detector
 
 
 def _sighted(sighting: Sighting) -> Event:
