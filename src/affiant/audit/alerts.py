@@ -11,7 +11,6 @@ from affiant.kernel import alert
 from affiant.kernel import body as bodies
 from affiant.kernel.encoding import from_hex, to_hex
 from affiant.kernel.errors import MalformedError
-from affiant.kernel.identity import public_key_of
 from affiant.kernel.mandate import Terms
 from affiant.kernel.suspension import BoundSuspension
 
@@ -108,13 +107,6 @@ def _wrong(
         return "the terms name no guardian"
     if read.statement.issuer.kid != terms.guardian.account:
         return f"not by the mandate's guardian {to_hex(terms.guardian.account)}"
-    if _address(read.content["suspect"]) != terms.agent:
+    if alert.account_of(read.content["suspect"]) != terms.agent:
         return f"the suspect is not the mandate's agent {to_hex(terms.agent)}"
     return None
-
-
-def _address(suspect: str) -> bytes:
-    try:
-        return public_key_of(suspect).kid
-    except MalformedError:
-        return b""

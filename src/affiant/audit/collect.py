@@ -7,10 +7,10 @@ from typing import Any
 
 from affiant.kernel import body as bodies
 from affiant.kernel import merkle, receipt, statement
+from affiant.kernel.alert import account_of
 from affiant.kernel.bundle import Bundle
 from affiant.kernel.encoding import from_hex, jcs_decode, to_hex
 from affiant.kernel.errors import InputError, LedgerError, MalformedError
-from affiant.kernel.identity import public_key_of
 from affiant.kernel.ports import Archive, Execution, Ledger, LogView, Suspended
 
 _FOUNDATION = (0, 1)  # the log's policy and key
@@ -90,7 +90,7 @@ def _concerns(log: LogView, entry: bytes, agent: bytes) -> bool:
         told = statement.decode(entry).unverified
         if told.kind == bodies.ALERT:
             suspect = jcs_decode(log.body(told.body) or b"")["content"]["suspect"]
-            return public_key_of(suspect).kid == agent
+            return account_of(suspect) == agent
     except (MalformedError, KeyError, TypeError, AttributeError):
         return False
     return told.issuer.kid == agent and told.kind in (bodies.DECISION, bodies.REFUSAL)

@@ -13,6 +13,7 @@ from typing import Any
 
 from affiant.kernel.encoding import from_hex, sha256, to_hex
 from affiant.kernel.errors import MalformedError
+from affiant.kernel.identity import public_key_of
 from affiant.kernel.suspension import BoundSuspension
 
 WARN, SUSPEND = "warn", "suspend"
@@ -52,6 +53,19 @@ class Finding:
             "transactions": [to_hex(transaction) for transaction in self.transactions],
         }
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Finding:
+        """Read the form in which alerts hold a finding; the body's kind has checked it."""
+        return cls(
+            value["detector"],
+            value["family"],
+            value["threat"],
+            value["reason"],
+            tuple(from_hex(leaf, 32) for leaf in value["statements"]),
+            tuple(from_hex(transaction, 32) for transaction in value["transactions"]),
+            value["chance"],
+        )
+
 
 def grounded(families: Sequence[str]) -> bool:
     """Tell whether findings of these families are grounds for a suspension."""
@@ -59,15 +73,27 @@ def grounded(families: Sequence[str]) -> bool:
 
 
 def content_of(
-    suspect: str, findings: Sequence[Finding], suspension: BoundSuspension | None = None
+    suspect: str,
+    findings: Sequence[Finding],
+    suspension: BoundSuspension | None = None,
+    refused: str | None = None,
 ) -> dict[str, Any]:
-    """Return the content of an alert: a suspension, or a warning without one."""
+    """Return the content of an alert: a suspension, or a warning; `refused` says why only that."""
     return {
         "suspect": suspect,
         "findings": [finding.to_json() for finding in findings],
         "response": WARN if suspension is None else SUSPEND,
         "suspension": None if suspension is None else suspension.to_json(),
+        "refused": refused,
     }
+
+
+def account_of(suspect: str) -> bytes | None:
+    """Return the address of a suspect named by did:key or 0x…; None of a log."""
+    try:
+        return from_hex(suspect, 20) if suspect.startswith("0x") else public_key_of(suspect).kid
+    except MalformedError:
+        return None
 
 
 def subject_of(content: Mapping[str, Any]) -> bytes:
@@ -101,6 +127,8 @@ def check(content: Mapping[str, Any]) -> None:
     if content["response"] != wanted:
         told = f"the response is {content['response']!r:.40}, the suspension says {wanted}"
         raise MalformedError("bad-alert", told)
+    if wanted == SUSPEND and content["refused"] is not None:
+        raise MalformedError("bad-alert", "it suspends, and says why it does not")
     families = [told["family"] for told in findings]
     if wanted == SUSPEND and not grounded(families):
         told = f"{', '.join(families)}: neither a rule nor two independent detectors"

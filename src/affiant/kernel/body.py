@@ -297,6 +297,7 @@ CORE_KINDS: dict[str, Kind] = {
                 ),
                 "response": text,
                 "suspension": optional(suspension),
+                "refused": optional(text),
             },
         ),
     )

@@ -86,6 +86,8 @@ def appeal(
         leaf = from_hex(alert.lower(), 32)
     except MalformedError as error:
         raise InputError(error.message, "Give the alert as 0x and 64 digits") from error
+    if not (home / "log.db").is_file():
+        raise InputError(f"{home} holds no log", "Name a home with --home")
     verdict = CURED if cured else WRONG
     with ctx.obj(home, rpc=rpc) as house:
         told = swear(house, principal, leaf, reason, verdict=verdict, silence=silence)

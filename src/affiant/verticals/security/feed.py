@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from affiant.kernel.errors import DeliveryError, InputError
 from affiant.verticals.security.watch import Event
@@ -30,11 +32,9 @@ class Feed:
     webhook: str | None = None
 
     def __post_init__(self) -> None:
-        if self.webhook is not None and not self.webhook.startswith(("http://", "https://")):
-            raise InputError(
-                f"--webhook {self.webhook!r:.80} is no http(s) address",
-                "Give one, like https://host",
-            )
+        if self.webhook is not None and not _is_address(self.webhook):
+            told = f"--webhook {self.webhook!r:.80} is no http(s) address"
+            raise InputError(told, "Give one, like https://host")
 
     def tell(self, events: Sequence[Event]) -> None:
         """Deliver events, all of them.
@@ -59,13 +59,30 @@ class Feed:
         request = urllib.request.Request(  # noqa: S310 (http and https only, checked above)
             url, data, {"Content-Type": "application/json"}, method="POST"
         )
+        opener = urllib.request.build_opener(_NoRedirect)
         wrong: Exception | None = None
         for attempt in range(TRIES):
             time.sleep(attempt * 0.5)
             try:
-                with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310 (as above)
+                with opener.open(request, timeout=TIMEOUT):
                     return
-            except (urllib.error.URLError, OSError) as error:
+            except (OSError, HTTPException, ValueError) as error:
                 wrong = error
         told = f"the webhook {url} takes no events: {wrong}"
         raise DeliveryError(told, "Check that it runs; the events are told again") from wrong
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would arrive as a GET, without the events."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        usable = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and usable

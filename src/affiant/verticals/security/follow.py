@@ -44,6 +44,10 @@ class LogFollower:
     time: int = 0
     sound: bool = True
     """Whether nothing was wrong with the log so far."""
+    broken: tuple[str, str] | None = None
+    """The fork or rollback after which nothing is read on."""
+    unreadable: set[bytes] = field(default_factory=set)
+    """Leaves of entries that are in the log and do not hold."""
     _peaks: list[tuple[int, bytes]] = field(default_factory=list)
 
     @property
@@ -52,24 +56,33 @@ class LogFollower:
         return merkle.fold([peak for _, peak in self._peaks])
 
     def read(self, now: int) -> Iterator[Sworn | Sighting]:
-        """Yield what is new in the log, and what is wrong with it; then nothing is read on."""
-        head = self.log.head()
-        wrong = self._signed(head)
-        least = max(self.size, self.seen[0])
-        if wrong is None and head.size < least:
-            wrong = "rollback", f"it shows {head.size} entries, it had {least}"
-        while wrong is None and self.size < head.size:
+        """Yield what is new in the log. A fork or rollback is told each time, and ends reading."""
+        if self.broken is None:
+            held, head = self.log.size(), self.log.head()
+            self.broken = self._signed(head)
+            least = max(self.size, self.seen[0])
+            if self.broken is None and head.size < least:
+                self.broken = "rollback", f"it shows {head.size} entries, it had {least}"
+            yield from self._entries(head, now)
+            if self.broken is None and head.size < held:  # a writer signs all that it has
+                told = f"{held - head.size} entries are under no checkpoint"
+                yield self.trouble("unsigned-tail", told, now)
+        if self.broken is not None:
+            yield self.trouble(*self.broken, now)
+
+    def _entries(self, head: Head, now: int) -> Iterator[Sworn | Sighting]:
+        while self.broken is None and self.size < head.size:
             entry = self.log.entry(self.size)
             told = self._sworn(self.size, entry, now)
             self._append(merkle.leaf_hash(entry))
             if self.size == self.seen[0] and self.root != self.seen[1]:
-                wrong = "fork", f"its first {self.size} entries are not those that were seen before"
-                break
+                reason = f"its first {self.size} entries are not those that were seen before"
+                self.broken = "fork", reason
+                return
             yield told
-        if wrong is None and self.root != head.root:
-            wrong = "fork", f"at size {head.size} it signs {to_hex(head.root)}, not its entries'"
-        if wrong is not None:
-            yield self.trouble(*wrong, now)
+        if self.broken is None and self.root != head.root:
+            reason = f"at size {head.size} it signs {to_hex(head.root)}, not its entries'"
+            self.broken = "fork", reason
 
     def compare(self, size: int, root: bytes, now: int) -> Sighting | None:
         """Compare a checkpoint that the chain holds with the entries read."""
@@ -115,6 +128,7 @@ class LogFollower:
             if (body.kind, sha256(said)) != (told.kind, told.body):
                 raise MalformedError("kind-mismatch", "the body is not the one sworn to")
         except MalformedError as error:
+            self.unreadable.add(merkle.leaf_hash(entry))
             return self.trouble("bad-entry", f"entry {index} does not hold: {error.message}", now)
         self.time = max(self.time, min(told.issued_at, now))
         return Sworn(index, told, body, self.time)
@@ -126,6 +140,8 @@ class ChainFollower:
 
     ledger: Ledger
     blocks: deque[Block] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _dropped: list[Block] = field(default_factory=list)
+    _lost: str = ""
 
     @property
     def height(self) -> int:
@@ -151,16 +167,17 @@ class ChainFollower:
             yield block
 
     def _rewind(self) -> Iterator[Reorganised]:
-        dropped: list[Block] = []
-        while self.blocks and not self._stands(self.blocks[-1]):
-            dropped.append(self.blocks.pop())
+        while not self._lost and self.blocks and not self._stands(self.blocks[-1]):
+            self._dropped.append(self.blocks.pop())
             if not self.blocks:
-                raise IntegrityError(
-                    f"{self.ledger.name} replaced more than {len(dropped)} blocks",
-                    "Find out why its history changed before you rely on it; then watch anew",
-                )
-        if dropped:
-            yield Reorganised(tuple(reversed(dropped)))
+                self._lost = f"{self.ledger.name} replaced more than {len(self._dropped)} blocks"
+        if self._lost:
+            raise IntegrityError(
+                self._lost, "Find out why its history changed before you rely on it; watch anew"
+            )
+        if self._dropped:  # also those before the chain stopped answering in between
+            dropped, self._dropped = tuple(reversed(self._dropped)), []
+            yield Reorganised(dropped)
 
     def _stands(self, block: Block) -> bool:
         held = self.ledger.block(block.number)

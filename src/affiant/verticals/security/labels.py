@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from affiant.kernel.alert import ASSOCIATION, Finding
-from affiant.kernel.encoding import to_hex, word
-from affiant.kernel.errors import InputError
+from affiant.kernel.encoding import from_hex, to_hex, word
+from affiant.kernel.errors import InputError, MalformedError
 from affiant.kernel.mandate import Terms
 from affiant.verticals.security.sightings import Decided, Sighting
 
@@ -55,11 +55,12 @@ class Labels:
 
     def decided(self, told: Decided, terms: Terms) -> Iterator[Sighting]:
         """Judge whom a decision deals with."""
-        account = told.counterparty
-        said = None if account is None else self.told.get(account)
-        if account is None or said is None or _pinned(account, terms):
-            return
-        reason = f"{to_hex(account)} is labelled {said!r:.80}"
+        for account in told.accounts:
+            if account in self.told and not _pinned(account, terms):
+                yield from self._labelled(told, account)
+
+    def _labelled(self, told: Decided, account: bytes) -> Iterator[Sighting]:
+        reason = f"{to_hex(account)} is labelled {self.told[account]!r:.80}"
         finding = Finding("labelled-account", ASSOCIATION, "ASI07", reason, (told.leaf,))
         for suspect in (told.agent, to_hex(account)):
             yield Sighting(suspect, finding, told.time)
@@ -72,12 +73,9 @@ def _pinned(account: bytes, terms: Terms) -> bool:
 def _label(told: str | None, said: str | None, path: Path, line: int) -> tuple[bytes, str]:
     address, label = (told or "").strip().lower(), (said or "").strip() or path.stem
     try:
-        account = bytes.fromhex(address.removeprefix("0x"))
-    except ValueError:
-        account = b""
-    if len(account) != 20:
+        return from_hex(f"0x{address.removeprefix('0x')}", 20), label
+    except MalformedError as error:
         raise InputError(
             f"{path}, line {line}: {address!r:.60} is no account",
             "Mend the row: 0x and 40 hexadecimal digits",
-        )
-    return account, label
+        ) from error

@@ -17,10 +17,10 @@ from typing import Any
 
 from affiant.kernel.encoding import from_hex, to_hex
 from affiant.kernel.errors import (
+    AffiantError,
     DeliveryError,
     InputError,
     IntegrityError,
-    MalformedError,
     SetupError,
 )
 from affiant.kernel.house import House
@@ -66,8 +66,8 @@ class Patrol:
     def _look(self, *, json: bool, last: bool) -> Iterator[str]:
         try:
             events = self._events()
-        except SetupError as error:
-            if last:
+        except AffiantError as error:
+            if last or isinstance(error, InputError):
                 raise
             now = int(time.time())
             facts = {"what": "home", "error": error.message, "remedy": error.remedy}
@@ -83,8 +83,10 @@ class Patrol:
                 raise
             self.code = 2
             yield _line(Event("undelivered", int(time.time()), str(error)), json=json)
-        else:
-            self._undelivered.clear()
+            return
+        self._undelivered.clear()
+        if self._watch is not None and self._watch.memory is not None:
+            self._remember(self._watch.memory)
 
     def _events(self) -> list[Event]:
         with self.open_house() as house:
@@ -98,10 +100,7 @@ class Patrol:
                 )
             else:
                 self._watch.enter(house)
-            events = self._watch.step()
-        if self._watch.memory is not None:
-            self._remember(self._watch.memory)
-        return events
+            return self._watch.step()
 
     def _seen(self) -> Memory:
         path = self.home / MEMORY
@@ -109,17 +108,24 @@ class Patrol:
             return Memory()
         try:
             told: dict[str, Any] = json.loads(path.read_text("utf-8"))
-            seen = Memory(int(told["size"]), from_hex(told["root"], 32), int(told["block"]))
-        except (OSError, ValueError, KeyError, TypeError, MalformedError) as error:
+            size, block, answered = (int(told[name]) for name in ("size", "block", "answered"))
+            return Memory(size, from_hex(told["root"], 32), block, answered)
+        except (
+            OSError,
+            ArithmeticError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AffiantError,
+        ) as error:
             raise IntegrityError(
                 f"{path} cannot be read: {error!r}",
                 "Find out who changed it; remove it only if you trust the log as it is now",
             ) from error
-        return seen
 
     def _remember(self, seen: Memory) -> None:
         draft = self.home / f"{MEMORY}.new"
-        told = {"size": seen.size, "root": to_hex(seen.root), "block": seen.block}
+        told = {**vars(seen), "root": to_hex(seen.root)}
         try:
             draft.write_text(json.dumps(told) + "\n", "utf-8")
             draft.replace(self.home / MEMORY)

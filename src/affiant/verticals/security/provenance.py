@@ -15,9 +15,10 @@ from typing import Any
 
 from affiant.kernel.alert import RULE, Finding
 from affiant.kernel.encoding import jcs_decode, to_hex
+from affiant.kernel.errors import MalformedError
 from affiant.kernel.model import SALT_LENGTH, Model, Proposal, commitment
 from affiant.kernel.ports import Archive
-from affiant.verticals.security.sightings import Decided, Sighting, chance_text
+from affiant.verticals.security.sightings import Decided, Seen, Sighting, chance_text
 
 SOFT = "provenance"
 KNOWN = "known"
@@ -70,7 +71,8 @@ class Provenance:
             reason, said = f"nobody but the agent vouches for model {by}", chance_text(chance)
             yield self._sighting(told, SOFT, "unknown-model", "ASI04", reason, said)
         for seen in told.inputs:
-            chance = self._sources[told.agent, seen.source].chance(seen.by)
+            # Also over all sources together: a new name of a source makes nobody's word usual.
+            chance = min(voucher.chance(seen.by) for voucher in self._of(told, seen))
             if chance <= RARE:
                 reason = f"{seen.source!r:.80} is sworn to by {seen.by}, not by who usually does"
                 said = chance_text(chance)
@@ -80,7 +82,11 @@ class Provenance:
         """Take a decision into the agent's past."""
         self._models[told.agent].learn(self._voucher(told, principal))
         for seen in told.inputs:
-            self._sources[told.agent, seen.source].learn(seen.by)
+            for voucher in self._of(told, seen):
+                voucher.learn(seen.by)
+
+    def _of(self, told: Decided, seen: Seen) -> tuple[Vouchers, Vouchers]:
+        return self._sources[told.agent, seen.source], self._sources[told.agent, ""]
 
     def _voucher(self, told: Decided, principal: bytes) -> str:
         digest = told.bound.action.model
@@ -113,7 +119,10 @@ class Provenance:
             # Data that is not what was sworn to is no evidence against the agent.
             if kept is None or len(kept[0]) != SALT_LENGTH or commitment(*kept) != seen.subject:
                 return None
-            values.append(jcs_decode(kept[1]))
+            try:
+                values.append(jcs_decode(kept[1]))
+            except MalformedError:
+                return None
         return values
 
     def _sighting(

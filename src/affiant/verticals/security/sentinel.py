@@ -101,6 +101,7 @@ class Sentinel:
         self._executed: set[bytes] = set()
         self._tried: set[bytes] = set()
         self._terms: dict[bytes, Terms] = {}
+        self.unreadable: set[bytes] = set()
 
     def enter(self, ledger: Ledger, archive: Archive) -> None:
         """Go on with the same ledger and archive, opened again."""
@@ -142,7 +143,7 @@ class Sentinel:
         found = []
         for mandate, leaf, transaction in block.executed:
             self._executed.add(leaf)
-            if ours[mandate] is not None and leaf not in self._decided:
+            if ours[mandate] is not None and not self._logged(leaf):
                 reason = f"mandate {to_hex(mandate)} executed {to_hex(leaf)}, which nobody logged"
                 finding = Finding("off-the-record", RULE, "ASI10", reason, (), (transaction,))
                 found.append(Sighting(to_hex(mandate), finding, block.time))
@@ -152,11 +153,15 @@ class Sentinel:
             if terms is None or tried.transaction in self._tried:
                 continue
             self._tried.add(tried.transaction)
-            name = self._agents.get(terms.agent, to_hex(terms.agent))
-            executed, logged = tried.leaf in self._executed, tried.leaf in self._decided
+            name = self._agents.setdefault(terms.agent, to_hex(terms.agent))
+            executed, logged = tried.leaf in self._executed, self._logged(tried.leaf)
             judged = self.rules.attempted(tried, name, block.time, logged=logged, executed=executed)
             found += [] if judged is None else [judged]
         return self._noted(found)
+
+    def _logged(self, leaf: bytes) -> bool:
+        # An entry that does not hold is the log's fault: its words may have been a decision.
+        return leaf in self._decided or leaf in self.unreadable
 
     def undo(self, dropped: Sequence[Block]) -> None:
         """Forget what replaced blocks executed: to carry it again is no replay."""
@@ -237,7 +242,7 @@ class Sentinel:
         return found
 
     def _as_decided(self, told: Sworn, bound: BoundAction, terms: Terms) -> Decided:
-        amount, counterparty = measure(bound, terms)
+        amount, accounts = measure(bound, terms)
         leaves = [from_hex(leaf, 32) for leaf in told.body.content["inputs"]]
         return Decided(
             agent=told.statement.issuer.did,
@@ -247,7 +252,7 @@ class Sentinel:
             bound=bound,
             inputs=tuple(self._seen[leaf] for leaf in leaves if leaf in self._seen),
             amount=amount,
-            counterparty=counterparty,
+            accounts=accounts,
         )
 
     def _pace(

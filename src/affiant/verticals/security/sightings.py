@@ -46,8 +46,13 @@ class Decided:
     inputs: tuple[Seen, ...]
     amount: int
     """In units of the word that its rule meters; 0 if no rule allows the call."""
-    counterparty: bytes | None
-    """The first argument that is an account."""
+    accounts: tuple[bytes, ...]
+    """The arguments that are accounts, but the mandate itself."""
+
+    @property
+    def counterparty(self) -> bytes | None:
+        """Whom it deals with: all its accounts together."""
+        return b"".join(self.accounts) or None
 
     @property
     def function(self) -> bytes:
@@ -71,8 +76,8 @@ def chance_text(chance: float) -> str:
     return format(Decimal(f"{max(chance, 1e-12):.1e}").normalize(), "f")
 
 
-def measure(bound: BoundAction, terms: Terms) -> tuple[int, bytes | None]:
-    """Return the metered amount of an action, and whom it deals with."""
+def measure(bound: BoundAction, terms: Terms) -> tuple[int, tuple[bytes, ...]]:
+    """Return the metered amount of an action, and the accounts that it deals with."""
     action = bound.action
     words = [action.data[i : i + 32] for i in range(4, len(action.data) - 31, 32)]
     rule = _rule(bound, terms)
@@ -85,7 +90,7 @@ def measure(bound: BoundAction, terms: Terms) -> tuple[int, bytes | None]:
     elif metered is not None and metered < len(words):
         amount = int.from_bytes(words[metered])
     accounts = [w[12:] for n, w in enumerate(words) if n != metered and _is_account(w)]
-    return amount, accounts[0] if accounts else None
+    return amount, tuple(account for account in accounts if account != bound.mandate)
 
 
 def _rule(bound: BoundAction, terms: Terms) -> Rule | None:
@@ -94,5 +99,6 @@ def _rule(bound: BoundAction, terms: Terms) -> Rule | None:
 
 
 def _is_account(word: bytes) -> bool:
-    # Small numbers have leading zeros too; an account's first bytes are random.
-    return word[:12] == bytes(12) and word[12:16] != bytes(4)
+    # An account is 160 bits. Numbers below 2^96 are taken for amounts: an account that small cannot
+    # be made on purpose, it takes 2^64 tries.
+    return 1 << 96 <= int.from_bytes(word) < 1 << 160

@@ -11,22 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from affiant.kernel import body as bodies
-from affiant.kernel.alert import statements_of
 from affiant.kernel.encoding import from_hex, to_hex
-from affiant.kernel.errors import AffiantError, InputError, MandateUnknown
+from affiant.kernel.errors import AffiantError, InputError
 from affiant.kernel.house import House
 from affiant.kernel.merkle import EMPTY_ROOT
 from affiant.kernel.ports import Block
-from affiant.kernel.suspension import BoundSuspension
 from affiant.verticals.security.answer import Answer, Guardian
-from affiant.verticals.security.appeal import APPEAL, WRONG, alert_of
+from affiant.verticals.security.appeal import APPEAL, WRONG, charge_of
 from affiant.verticals.security.follow import ChainFollower, LogFollower, Reorganised
 from affiant.verticals.security.labels import Labels
 from affiant.verticals.security.sentinel import Sentinel
 from affiant.verticals.security.sightings import Sighting, Sworn
-
-REPEAT = 3600
-"""Seconds until a warning about the same is sworn again."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +50,8 @@ class Memory:
     size: int = 0
     root: bytes = EMPTY_ROOT
     block: int = -1
+    answered: int = 0
+    """The entries whose sightings a watch with a guardian's key has answered."""
 
 
 class Watch:
@@ -77,6 +74,7 @@ class Watch:
         self._chain = ChainFollower(house.ledger)
         log_id, models = house.view.policy.log_id, house.models()
         self.sentinel = Sentinel(house.ledger, house.archive, log_id, models, labels or Labels())
+        self.sentinel.unreadable = self.log.unreadable
         self._guardian: Guardian | None = None
         self._name = guardian or ""
         if guardian is not None:
@@ -84,8 +82,6 @@ class Watch:
         self._blocks: deque[Block] = deque()
         self._items: deque[Sworn | Sighting] = deque()
         self._open: list[Sighting] = []
-        self._answered: set[bytes] = set()
-        self._warned: dict[tuple[str, str], int] = {}
 
     @property
     def memory(self) -> Memory | None:
@@ -93,7 +89,9 @@ class Watch:
         judged = not self._items and not self._blocks and not self._open
         if not judged or not self.log.sound or self.log.size < self._before.size:
             return None
-        return Memory(self.log.size, self.log.root, self._chain.height)
+        block = max(self._chain.height, self._before.block)
+        answered = self._before.answered if self._guardian is None else self.log.size
+        return Memory(self.log.size, self.log.root, block, answered)
 
     def enter(self, house: House) -> None:
         """Go on in the same house after it was closed and opened again."""
@@ -144,21 +142,22 @@ class Watch:
         try:
             while self._items:
                 item = self._items[0]
-                found, new = self._entry(item, events), True
+                found, new, due = self._entry(item, events), True, True
                 if isinstance(item, Sworn):
                     new = item.index >= self._told.size
-                self._seen(found, events, new=new)
+                    due = item.index >= self._before.answered
+                self._seen(found, events, new=new, due=due)
                 self._items.popleft()
-            while self._blocks and self.log.sound:
+            while self._blocks and self.log.broken is None:
                 block = self._blocks[0]
                 found = [*self.sentinel.block(block), *self._anchored(block)]
-                self._seen(found, events, new=block.number > self._told.block)
+                self._seen(found, events, new=block.number > self._told.block, due=True)
                 self._blocks.popleft()
         except AffiantError as error:
             events.append(self._blind("chain", error))
 
-    def _seen(self, found: list[Sighting], events: list[Event], *, new: bool) -> None:
-        if self._guardian is not None:
+    def _seen(self, found: list[Sighting], events: list[Event], *, new: bool, due: bool) -> None:
+        if self._guardian is not None and due:
             self._open += found
         if new:
             events += map(_sighted, found)
@@ -167,43 +166,25 @@ class Watch:
         if isinstance(item, Sighting):
             self.sentinel.standings[item.suspect].findings.append((item.time, item.finding))
             return [item]
-        found = self.sentinel.sworn(item)
-        if item.statement.kind == bodies.ALERT:
-            self._alert(item)
+        if item.statement.kind == bodies.ALERT and self._guardian is not None:
+            self._guardian.recall(item)
         elif item.statement.kind == APPEAL:
             told = self._appeal(item)
             events += [told] if item.index >= self._told.size else []
-        return found
-
-    def _alert(self, item: Sworn) -> None:
-        """Take note of an alert, so that the same is not answered twice; carry on one of ours."""
-        guardian = self._guardian
-        if guardian is None or item.statement.issuer != guardian.affiant.key.public:
-            return
-        self._answered.update(statements_of(item.body.content))
-        stay = item.body.content["suspension"]
-        if stay is not None:
-            bound = BoundSuspension.from_json(stay)
-            guardian.carrying.setdefault(item.statement.leaf, (bound, item.statement))
+        return self.sentinel.sworn(item)
 
     def _appeal(self, item: Sworn) -> Event:
         content, by = item.body.content, item.statement.issuer
         leaf = from_hex(content["alert"], 32)
         facts = {"appeal": to_hex(item.statement.leaf), "alert": to_hex(leaf), "by": by.did}
         try:
-            said = alert_of(self.log.log, leaf)
-            stay = said["suspension"]
-            if stay is None:
-                raise InputError(
-                    f"alert {to_hex(leaf)} suspends nobody", "There is nothing to lift"
-                )
-            principal = self._house.ledger.terms(from_hex(stay["mandate"], 20)).principal
-        except (InputError, MandateUnknown) as error:
+            charge = charge_of(self.log.log, self._house.ledger, leaf)
+        except InputError as error:
             return Event("appeal-ignored", item.time, error.message, facts)
-        if by.kid != principal:
+        if by.kid != charge.terms.principal:
             return Event("appeal-ignored", item.time, f"{by.did} is not the principal", facts)
         verdict, reason = content["verdict"], content["reason"]
-        self.sentinel.settle(statements_of(said), right=verdict == WRONG)
+        self.sentinel.settle(charge.evidence, right=verdict == WRONG)
         text = f"the principal says ({verdict}): {reason}"
         return Event("appeal", item.time, text, {**facts, "verdict": verdict})
 
@@ -218,32 +199,18 @@ class Watch:
         waiting, self._open = self._open, []
         for sighting in waiting:
             try:
-                if self._answered.isdisjoint(sighting.finding.statements):
-                    yield from self._answer(guardian, sighting)
-                else:
-                    self._warned[_about(sighting)] = sighting.time + REPEAT
+                held = self.sentinel.mandates(sighting.suspect) if sighting.grounds else []
+                for answer in guardian.answer(sighting, held):
+                    yield _answered(answer, guardian)
             except AffiantError as error:
                 self._open.append(sighting)
                 yield self._blind("answer", error)
-        try:
-            for leaf in guardian.confirm():
-                text = f"alert {to_hex(leaf)} was carried to the chain again"
-                yield Event("carried-again", guardian.clock.now(), text, {"alert": to_hex(leaf)})
-        except AffiantError as error:
-            yield self._blind("answer", error)
-
-    def _answer(self, guardian: Guardian, sighting: Sighting) -> Iterator[Event]:
-        suspect, grounds = sighting.suspect, sighting.grounds
-        held = self.sentinel.mandates(suspect) if grounds else []
-        moving = [mandate for mandate in held if not guardian.still(mandate)]
-        for mandate in moving:
-            yield _answered(guardian.suspend(suspect, grounds, mandate), guardian)
-        for finding in grounds if moving else ():
-            self._answered.update(finding.statements)
-        # The same is not sworn over and over: an alert must not flood the log that it guards.
-        if not moving and sighting.time >= self._warned.get(_about(sighting), 0):
-            yield _answered(guardian.warn(sighting), guardian)
-            self._warned[_about(sighting)] = sighting.time + REPEAT
+        for carried in guardian.confirm():
+            if isinstance(carried, AffiantError):
+                yield self._blind("answer", carried)
+                continue
+            text = f"alert {to_hex(carried)} was carried to the chain again"
+            yield Event("carried-again", guardian.clock.now(), text, {"alert": to_hex(carried)})
 
     def _reorganised(self, item: Reorganised) -> Event:
         numbers = [block.number for block in item.dropped]
@@ -254,10 +221,6 @@ class Watch:
     def _blind(self, what: str, error: AffiantError) -> Event:
         facts = {"what": what, "error": error.message, "remedy": error.remedy}
         return Event("blind", self._house.clock.now(), f"{what} out of reach: {error}", facts)
-
-
-def _about(sighting: Sighting) -> tuple[str, str]:
-    return sighting.suspect, sighting.finding.detector
 
 
 def _sighted(sighting: Sighting) -> Event:
