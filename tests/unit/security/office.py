@@ -9,8 +9,6 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, cast
 
-import pytest
-
 from affiant.agent.affiant import Affiant
 from affiant.agent.runtime import Runtime
 from affiant.kernel import body as bodies
@@ -54,11 +52,6 @@ GAP = 700
 """Seconds between honest payments."""
 SALT = bytes(bodies.SALT_LENGTH)
 NOTES = Ed25519Key(sha256(b"the office's notes"))
-
-
-def bug(told: str) -> pytest.MarkDecorator:
-    """Mark a claim that does not hold yet; it must be unmarked as soon as it does."""
-    return pytest.mark.xfail(strict=True, reason=f"BUG: {told}")
 
 
 def transfer(to: bytes, units: int) -> Call:

@@ -48,7 +48,7 @@ def decided(office: Office, bound: BoundAction, *, at: int = 0, iat: int | None 
     """Return a decision at a time of the log, sworn at a time of the agent's own clock."""
     now = office.clock.now() + at
     leaf = word(abs(at) + 1)
-    return Decided(office.did(), leaf, now, now if iat is () else iat, bound, (), 0, None)
+    return Decided(office.did(), leaf, now, now if iat is None else iat, bound, (), 0, ())
 
 
 def judged(office: Office, bound: BoundAction, **times: Any) -> list[Sighting]:

@@ -76,10 +76,10 @@ class Guardian:
                 return
             self._suspended |= {(charge.bound.mandate, finding) for finding in findings}
             self.carrying.setdefault(told.leaf, (charge.bound, told))
-        about = [finding.detector for finding in findings]
-        about += [] if said["refused"] is None else [said["refused"]]
         self._warned |= {(said["suspect"], finding) for finding in findings}
-        self._quiet |= {(said["suspect"], name): item.time + REPEAT for name in about}
+        if said["suspension"] is None:
+            about = [said["refused"] or "", *(finding.detector for finding in findings)]
+            self._quiet |= {(said["suspect"], name): item.time + REPEAT for name in about}
 
     def answer(self, sighting: Sighting, mandates: Sequence[bytes]) -> Iterator[Answer]:
         """Suspend what there are grounds for, or warn.
