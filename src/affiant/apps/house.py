@@ -117,6 +117,10 @@ class RealHouse:
         """Return the key of that name, made on first use."""
         return self.keys.ledger(name)
 
+    def knows(self, name: str) -> bool:
+        """Tell whether this house has a key of that name."""
+        return self.keys.has(name)
+
     def agent(self, name: str, *, careful: bool = True, archive: Archive | None = None) -> Runtime:
         """Return the agent with the key of that name."""
         return Runtime(

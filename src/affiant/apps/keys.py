@@ -25,6 +25,10 @@ class KeyFolder:
             told = f"{folder} cannot be used as the folder of keys: {error.strerror}"
             raise IntegrityError(told, "Move away what stands in its place") from error
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is a secp256k1 key of that name."""
+        return "/" not in name and (self._folder / f"{name}.secp256k1").is_file()
+
     def ledger(self, name: str) -> LedgerKey:
         """Return the secp256k1 key of that name."""
         key = LedgerKey(self._secret(f"{name}.secp256k1"))

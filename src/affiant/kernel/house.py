@@ -121,6 +121,10 @@ class House(Protocol):
         """Return the key of that name in this house, made on first use."""
         ...
 
+    def knows(self, name: str) -> bool:
+        """Tell whether this house has a key of that name."""
+        ...
+
     def agent(self, name: str, *, careful: bool = True, archive: Archive | None = None) -> Agent:
         """Return the agent with the key of that name.
 

@@ -283,6 +283,10 @@ class Office:
         """Return the did:key of that name."""
         return self.key(name).public.did
 
+    def knows(self, name: str) -> bool:
+        """Tell whether somebody of that name has a key: all but nobody."""
+        return name != "nobody" and bool(self.key(name))
+
     def affiant(self, name: str) -> Affiant:
         """Return whoever swears with the key of that name."""
         return Affiant(

@@ -291,7 +291,15 @@ def test_people_are_told_lines_and_standings(home: Home) -> None:
     risks = [int(line[:4]) for line in lines[start + 1 :]]
     assert risks == sorted(risks, reverse=True)
     assert "impersonation" in lines[start + 1]
-    assert any(f"{home.office.did()}: nothing" in line for line in lines)
+    assert lines[-1].endswith(" others: nothing")
+
+
+def test_a_guardian_whose_key_is_not_there_is_refused(home: Home) -> None:
+    """A mistyped name of a key makes no new key, and nothing is sworn with it."""
+    before = home.office.log.size()
+    with pytest.raises(InputError, match="holds no key named 'nobody'"):
+        home.look(guardian="nobody")
+    assert home.office.log.size() == before
 
 
 def test_json_lines_are_json_only(home: Home) -> None:

@@ -52,7 +52,10 @@ def appeal(
     Raises:
         InputError: there is no such alert, or the key is not the mandate's principal's.
     """
-    charge, principal = charge_of(house.log, house.ledger, leaf), house.affiant(name)
+    charge = charge_of(house.log, house.ledger, leaf)
+    if not house.knows(name):
+        raise InputError(f"this home holds no key named {name!r}", "Name the principal's key")
+    principal = house.affiant(name)
     mandate, number = charge.bound.mandate, charge.bound.suspension.number
     if charge.terms.principal != principal.key.address:
         raise InputError(

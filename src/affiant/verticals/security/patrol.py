@@ -90,6 +90,9 @@ class Patrol:
 
     def _events(self) -> list[Event]:
         with self.open_house() as house:
+            if self.guardian is not None and not house.knows(self.guardian):
+                told = f"{self.home} holds no key named {self.guardian!r}"
+                raise InputError(told, "Give --answer the name of a guardian's key in this home")
             if self._watch is None:
                 self._watch = Watch(
                     house,
@@ -152,5 +155,8 @@ def _standings(watch: Watch) -> Iterator[str]:
     yield "risk  who, and why"
     for risk, who in sorted(ranked, reverse=True):
         found = watch.sentinel.standings[who].findings
-        why = ", ".join(sorted({finding.detector for _, finding in found})) or "nothing"
-        yield f"{100 * risk:4.0f}  {who}: {why}"
+        if found:
+            why = ", ".join(sorted({finding.detector for _, finding in found}))
+            yield f"{100 * risk:4.0f}  {who}: {why}"
+    calm = sum(not standing.findings for standing in watch.sentinel.standings.values())
+    yield f"   0  {calm} others: nothing"

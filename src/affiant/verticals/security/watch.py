@@ -239,6 +239,8 @@ def _answered(answer: Answer, guardian: Guardian) -> Event:
         text = f"{answer.suspect} could not be suspended: {answer.refused}; alert sworn"
         return Event("not-suspended", guardian.clock.now(), text, {**facts, "rule": answer.refused})
     if answer.mandate is None:
-        return Event("warned", guardian.clock.now(), f"{answer.suspect}: alert sworn", facts)
+        about = ", ".join(sorted({finding.detector for finding in answer.findings}))
+        text = f"{answer.suspect} warned of ({about}); alert sworn"
+        return Event("warned", guardian.clock.now(), text, facts)
     text = f"{answer.suspect} suspended until {bodies.moment(answer.until)}"
     return Event("suspended", guardian.clock.now(), text, facts)
