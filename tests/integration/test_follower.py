@@ -12,20 +12,23 @@ import pytest
 from eth_account import Account
 
 from affiant.chain import artifacts, mandates
-from affiant.chain.connection import Connection
+from affiant.chain.connection import DEPLOYER, Connection
 from affiant.chain.ledger import EvmLedger
 from affiant.chain.provider import AllowListedProvider
-from affiant.kernel import merkle
+from affiant.kernel import merkle, statement
 from affiant.kernel.action import BoundAction
+from affiant.kernel.body import ALERT
 from affiant.kernel.encoding import keccak256, sha256, to_hex, word
 from affiant.kernel.errors import LedgerError
 from affiant.kernel.identity import LedgerKey
+from affiant.kernel.mandate import Bucket, Rule, Terms
 from affiant.kernel.ports import Attempt, Block
 from affiant.kernel.statement import Statement
+from affiant.kernel.suspension import BoundSuspension, Suspension
 
 from .engine import CHAIN_ID
 from .test_rpc import Node, node
-from .world import AGENT, OPERATOR, STRANGER, PlainLog, World
+from .world import AGENT, GUARDIAN, OPERATOR, PRINCIPAL, STRANGER, PlainLog, World, watch
 
 pytestmark = pytest.mark.integration
 
@@ -276,3 +279,51 @@ def test_a_reorganisation_is_seen_by_parents() -> None:
         assert second is not None
         assert (other.parent, other.anchored[0][1]) == (base.hash, 4)
         assert second.parent == other.hash != first.hash
+
+
+def test_padding_hides_no_attempt(world: World) -> None:
+    """Calldata with other padding than zeros, which contracts accept, is seen all the same."""
+    mandate = world.mandate()
+    bound = world.bind(mandate, world.pay())
+    told = world.swear(bound)
+    data = calldata(world, bound, told)
+    end = data.index(bound.action.data) + len(bound.action.data)
+    dirty = data[: end + 5] + b"\1" + data[end + 6 :]
+    send(world, mandate, dirty)
+    assert [attempt.by_agent for attempt in newest(world).attempts] == [True]
+
+
+def test_a_lost_seat_is_anchored_again() -> None:
+    """After a reorganisation that took the anchor, an alert is carried by the same open ledger."""
+    with another_chain() as (made, ledger):
+        log = PlainLog("lost.test", OPERATOR)
+        log.append(word(1))
+        log.append(word(2))
+        ledger.anchor(log)
+        now = ledger.now()
+        terms = Terms(
+            principal=PRINCIPAL.address,
+            agent=AGENT.address,
+            anchor=ledger.anchor_address,
+            log_id=log.policy.log_id,
+            valid_from=now - 10,
+            valid_until=now + 10**6,
+            longest_life=600,
+            header=mandates.header_of(AGENT.public),
+            buckets=(Bucket(1000, 60),),
+            rules=(Rule(DEPLOYER, bytes(4), amount_word=255, cap=50),),
+            guardian=watch(86_400, 604_800),
+        )
+        mandate = ledger.grant(terms, AGENT.public, word(1), GUARDIAN.public)
+        before = made.ask("evm_snapshot")
+        asked = Suspension(ledger.state(mandate).watch.number, ledger.now() + 3600)
+        bound = BoundSuspension(ledger.chain_id, mandate, asked)
+        told = statement.sign(ALERT, bound.digest, sha256(bound.digest), GUARDIAN, ledger.now())
+        log.append(told.leaf)
+        ledger.suspend(bound, told, log, ledger.anchor(log))
+        assert ledger.state(mandate).suspended_until == asked.until
+        made.ask("evm_revert", before)
+        made.ask("evm_mine")
+        assert ledger.state(mandate).suspended_until == 0
+        ledger.suspend(bound, told, log, ledger.anchor(log))
+        assert ledger.state(mandate).suspended_until == asked.until

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
 from affiant.apps.home import Home
-from affiant.kernel.errors import IntegrityError
+from affiant.kernel.errors import InputError, IntegrityError
 from affiant.kernel.identity import Ed25519Key, LedgerKey, PublicKey
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
+
+_NAME = re.compile(r"\w[\w .,'-]{0,99}")
 
 
 class KeyFolder:
@@ -27,7 +30,7 @@ class KeyFolder:
 
     def has(self, name: str) -> bool:
         """Tell whether there is a secp256k1 key of that name."""
-        return "/" not in name and (self._folder / f"{name}.secp256k1").is_file()
+        return bool(_NAME.fullmatch(name)) and (self._folder / f"{name}.secp256k1").is_file()
 
     def ledger(self, name: str) -> LedgerKey:
         """Return the secp256k1 key of that name."""
@@ -45,6 +48,9 @@ class KeyFolder:
         self._home.settle(f"key {name}", public.did, f"key {name} was {{held}}, now is another")
 
     def _secret(self, name: str) -> bytes:
+        if not _NAME.fullmatch(name):
+            told = f"{name!r:.80} cannot be a key's name: it is one of a file"
+            raise InputError(told, "Use letters, digits, blanks and .,'_-, a letter or digit first")
         path = self._folder / name
         try:
             if not path.exists():

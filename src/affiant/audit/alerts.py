@@ -70,7 +70,11 @@ def _evidence(read: Read, evidence: Evidence) -> Check:
         if content["suspension"] is not None and by != content["suspect"]:
             told = f"{to_hex(leaf)} was sworn by {by}, not by the suspect"
             return Check(name, False, told, read.leaf, leaf)
-    return Check(name, True, f"{len(leaves)} earlier statements", read.leaf)
+    sent = sum(len(finding["transactions"]) for finding in content["findings"])
+    told = f"{len(leaves)} earlier statements, {sent} transactions"
+    if content["suspension"] is not None and not leaves:
+        return Check(name, None, f"{told}, which are not looked at here", read.leaf)
+    return Check(name, True, told, read.leaf)
 
 
 def _suspension(read: Read, chain: Mapping[str, Any], ledger: str | None) -> Check:
@@ -78,8 +82,8 @@ def _suspension(read: Read, chain: Mapping[str, Any], ledger: str | None) -> Che
     name, bound = "alert.suspension", BoundSuspension.from_json(read.content["suspension"])
     grant = chain["mandates"].get(to_hex(bound.mandate))
     if grant is None:
-        told = f"nothing is known of mandate {to_hex(bound.mandate)}"
-        return Check(name, False if ledger else None, told, read.leaf, bound.mandate)
+        told = f"the chain has no mandate {to_hex(bound.mandate)}, so nobody was kept still"
+        return Check(name, by_chain(ledger), told, read.leaf)
     done = [stay for stay in grant["suspensions"] if stay["alert"] == to_hex(read.leaf)]
     if not done:  # not carried, or refused: nobody was kept still
         return Check(name, by_chain(ledger), "not carried to the chain", read.leaf)

@@ -10,7 +10,7 @@ from affiant.kernel import merkle, receipt, statement
 from affiant.kernel.alert import account_of
 from affiant.kernel.bundle import Bundle
 from affiant.kernel.encoding import from_hex, jcs_decode, to_hex
-from affiant.kernel.errors import InputError, LedgerError, MalformedError
+from affiant.kernel.errors import InputError, LedgerError, MalformedError, MandateUnknown
 from affiant.kernel.ports import Archive, Execution, Ledger, LogView, Suspended
 
 _FOUNDATION = (0, 1)  # the log's policy and key
@@ -38,7 +38,10 @@ def collect(log: LogView, ledger: Ledger, archive: Archive, target: str | None =
         body = log.body(told.body)
         if body is not None:
             held[told.body] = body
-            mandates |= _mandates_of(told.kind, body)
+            named = _mandates_of(told.kind, body)
+            if told.kind == bodies.ALERT:  # anybody may invent a mandate to be alarmed about
+                named = {mandate for mandate in named if _granted(ledger, mandate)}
+            mandates |= named
         kept = archive.get(told.subject) if told.kind == bodies.OBSERVATION else None
         if kept is not None:
             data[told.subject] = kept
@@ -55,6 +58,14 @@ def collect(log: LogView, ledger: Ledger, archive: Archive, target: str | None =
         data=data,
         chain=_chain(log, ledger, sorted(mandates), whole=target is None, indices=indices),
     )
+
+
+def _granted(ledger: Ledger, mandate: bytes) -> bool:
+    try:
+        ledger.terms(mandate)
+    except MandateUnknown:
+        return False
+    return True
 
 
 def _find(log: LogView, ledger: Ledger, target: str) -> list[int]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from eth_abi.abi import decode, encode
+from eth_abi.codec import ABICodec
+from eth_abi.decoding import ByteStringDecoder
+from eth_abi.encoding import ByteStringEncoder
 from eth_abi.exceptions import DecodingError
+from eth_abi.registry import BaseEquals, registry
 from eth_account import Account
 from eth_typing import ChecksumAddress
 from eth_utils.abi import (
@@ -39,6 +43,22 @@ DEPLOYER = bytes.fromhex("4e59b44847b379578588920ca78fbf26c0b4956c")
 _SALT = b"\0" * 32
 _WAIT_SECONDS = 120
 _RESERVE = 1.25  # gas limit above the estimate: storage may have changed by the time it runs
+
+
+class _AnyPadding(ByteStringDecoder):
+    """Bytes followed by whatever there is: contracts do not look at padding."""
+
+    strict = False
+
+
+def _lenient() -> ABICodec:
+    known = registry.copy()
+    known.unregister("bytes")
+    known.register(BaseEquals("bytes", with_sub=False), ByteStringEncoder, _AnyPadding, "bytes")
+    return ABICodec(known)
+
+
+_LENIENT = _lenient()
 
 
 class Connection:
@@ -215,16 +235,15 @@ class Connection:
 
     def decoded(self, artifact: Artifact, name: str, data: bytes) -> Mapping[str, Any] | None:
         """Return the arguments of a call of that function; None if it is not one."""
-        contract = self._web3.eth.contract(abi=artifact["abi"])
-        function = contract.get_function_by_name(name)
-        if data[:4] != function_abi_to_4byte_selector(function.abi):
+        functions = [entry for entry in artifact["abi"] if entry["type"] == "function"]
+        (function,) = [entry for entry in functions if entry["name"] == name]
+        if data[:4] != function_abi_to_4byte_selector(function):
             return None
         try:
-            _, arguments = contract.decode_function_input(data)
-        except (ValueError, OverflowError, DecodingError, Web3Exception):
+            values = _LENIENT.decode(get_abi_input_types(function), data[4:])
+        except (ValueError, OverflowError, DecodingError):
             return None
-        told: Mapping[str, Any] = arguments
-        return told
+        return _named(function["inputs"], values)
 
     def receipt(self, transaction: bytes) -> Mapping[str, Any]:
         """Return the receipt of a transaction.
@@ -312,6 +331,14 @@ class Connection:
         except DecodingError:
             return None, {}
         return entry["name"], dict(zip((f["name"] for f in entry["inputs"]), values, strict=True))
+
+
+def _named(fields: list[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
+    """Return decoded values by name, tuples too."""
+    return {
+        told["name"]: _named(told["components"], value) if told["type"] == "tuple" else value
+        for told, value in zip(fields, values, strict=True)
+    }
 
 
 def _shown(value: object) -> object:

@@ -211,7 +211,18 @@ class EvmLedger:
             index = seat.start  # the contract refuses what is not in the seat; so it says why
         path = merkle.inclusion_path(log.node, index, seat.start, seat.end)
         oath = mandates.oath_to_abi(told, index, seat, path)
-        return self._chain.send(self._operator, mandate, self._mandate_abi, function, packed, oath)
+        abi, by = self._mandate_abi, self._operator
+        try:
+            return self._chain.send(by, mandate, abi, function, packed, oath)
+        except CallReverted as error:
+            if error.error != "SeatNotHeld" or index != log.index_of(told.leaf):
+                raise
+            # The chain may have lost the seat in a reorganisation: ask it anew, and anchor again.
+            self._anchors.pop(log.policy.log_id, None)
+            again = self.anchor(log, index)
+        path = merkle.inclusion_path(log.node, index, again.start, again.end)
+        oath = mandates.oath_to_abi(told, index, again, path)
+        return self._chain.send(by, mandate, abi, function, packed, oath)
 
     def cancel(self, mandate: bytes, nonce: int, key: LedgerKey) -> bytes:
         """Use up a nonce without acting; return the transaction's hash."""

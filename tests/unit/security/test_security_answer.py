@@ -28,13 +28,15 @@ from office import (
 from affiant.kernel import alert
 from affiant.kernel import body as bodies
 from affiant.kernel.alert import Finding
-from affiant.kernel.body import ALERT
+from affiant.kernel.body import ALERT, DECISION
 from affiant.kernel.encoding import from_hex, to_hex
 from affiant.kernel.errors import CallReverted, RegistrationRefused
 from affiant.kernel.statement import Statement
 from affiant.kernel.suspension import BoundSuspension, Suspension
 from affiant.testing import ANCHOR
 from affiant.verticals.security.answer import SECONDS
+from affiant.verticals.security.appeal import appeal
+from affiant.verticals.security.labels import Labels
 
 
 def evidence(content: dict[str, object]) -> set[bytes]:
@@ -674,3 +676,106 @@ def test_a_house_opened_again_goes_on() -> None:
     watch.step()
     assert office.suspended()
     assert from_hex(to_hex(office.mandate)) == office.mandate
+
+
+def test_old_evidence_is_a_warning_and_no_suspension() -> None:
+    """What nobody answered for more than a day suspends nobody out of the blue."""
+    office = busy()
+    watch = office.watch(None)
+    office.mimic()
+    watch.step()
+    office.clock.advance(DAY + 1)
+    events = office.watch().step()
+    assert "warned" in names(events)
+    assert not office.suspended()
+
+
+def test_a_watch_begun_anew_drops_what_an_appeal_has_cleared() -> None:
+    """After the firm's verdict a new watch does not suspend for what came before it."""
+    office = busy()
+    watch = office.watch()
+    office.mimic()
+    for _ in range(3):
+        watch.step()
+        office.drip()
+    ((told, _),) = [one for one in office.said(ALERT) if one[1]["suspension"]]
+    appeal(office.house(), FIRM, told.leaf, "it is right")
+    watch.step()
+    office.watch().step()
+    assert not office.suspended()
+    office.clock.advance(GAP)
+    office.drip()
+    office.watch().step()
+    assert office.suspended()
+
+
+def test_a_label_suspends_nobody_on_an_old_rule() -> None:
+    """After a suspension is over, a labelled account alone does not bring it back."""
+    office = busy()
+    watch = office.watch(labels=Labels({LANDLORD: "scam"}))
+    office.drip()
+    watch.step()
+    office.clock.advance(SECONDS)
+    office.pay()
+    watch.step()
+    assert not office.suspended()
+
+
+def test_a_slow_clock_answers_nobody() -> None:
+    """A sentinel whose clock is behind says so, and suspends nobody until it is set."""
+    office = busy()
+    office.mimic()
+    real = office.clock.time
+    watch = office.watch()
+    office.clock.time = real - 2 * HOUR
+    events = watch.step()
+    assert [event.facts["what"] for event in events if event.name == "blind"] == ["clock"]
+    assert not {"suspended", "warned"} & set(names(events))
+    office.clock.time = real
+    watch.step()
+    assert office.suspended()
+
+
+def test_a_strangers_verdict_settles_nothing_of_the_firms() -> None:
+    """A stranger who grants the clerk a mandate of its own cannot acquit it of the firm's theft."""
+    office = busy()
+    watch = office.watch()
+    watch.step()
+    other = office.hire(CLERK, firm=STRANGER)
+    office.clock.advance(GAP)
+    office.pay(THIEF)
+    watch.step()
+    deed = office.said(DECISION)[-1][0].leaf
+    bound = BoundSuspension(office.ledger.chain_id, other, Suspension(0, office.clock.now() + HOUR))
+    content = alert.content_of(office.did(), [soft(deed, "rule")], bound)
+    told = office.swear(ALERT, bound.digest, content, by=SENTINEL)
+    appeal(office.house(), STRANGER, told.leaf, "fine")
+    watch.step()
+    office.clock.advance(GAP)
+    office.mimic(THIEF)
+    watch.step()
+    assert office.suspended()
+
+
+def test_strangers_do_not_have_the_log_flooded_with_warnings() -> None:
+    """However many keys give cause for it, an hour sees thirty warnings at most."""
+    office = busy()
+    watch = office.watch()
+    for number in range(40):
+        office.decide(office.bind(nonce=500 + number), by=f"sybil {number}")
+    events = watch.step()
+    assert names(events).count("sighting") == 40
+    assert names(events).count("warned") == 30
+
+
+def test_an_alert_that_was_never_carried_lapses_aloud() -> None:
+    """If the chain never got a suspension before its end, that is told."""
+    office = busy()
+    watch = office.watch()
+    office.mimic()
+    office.ledger.down = frozenset({"suspend"})
+    watch.step()
+    office.clock.advance(SECONDS)
+    office.ledger.down = frozenset()
+    events = watch.step()
+    assert [e.facts["result"] for e in events if e.name == "not-carried"] == ["lapsed"]

@@ -32,10 +32,12 @@ from affiant.kernel.alert import RULE
 from affiant.kernel.encoding import sha256, to_hex
 from affiant.kernel.model import Call, Doubt, Input, Model, Proposal, commitment
 from affiant.testing import MemoryArchive
-from affiant.verticals.security.provenance import SLOW, Provenance, Vouchers
+from affiant.verticals.security.habits import PROBATION
+from affiant.verticals.security.provenance import Provenance, Vouchers
 from affiant.verticals.security.sightings import Decided, Seen, Sighting
 
 SALT = bytes(32)
+NOW = 1_800_000_000
 NEW = PayModel(version="2")
 
 
@@ -59,7 +61,7 @@ def judged(
 ) -> list[Sighting]:
     """Judge a decision with these models at hand."""
     known = {model.digest: model for model in models}
-    return list(Provenance(office.archive, known).judge(told, bytes(20)))
+    return list(Provenance(office.archive, known).judge(told))
 
 
 def test_a_decision_that_its_model_makes_again_is_silent() -> None:
@@ -268,26 +270,23 @@ def test_another_source_is_learned_by_itself() -> None:
     office = Office()
     told = decided(office, transfer(LANDLORD, 1), invoice())
     for _ in range(30):
-        provenance.learn(told, bytes(20))
+        provenance.learn(told)
     other = replace(told, inputs=(replace(told.inputs[0], source="weather"),))
-    assert [s.finding.detector for s in provenance.judge(other, bytes(20))] == []
+    assert [s.finding.detector for s in provenance.judge(other)] == []
     stolen = replace(told, inputs=(replace(told.inputs[0], by="a"),))
-    found = [s.finding.detector for s in provenance.judge(stolen, bytes(20))]
+    found = [s.finding.detector for s in provenance.judge(stolen)]
     assert found == ["unsworn-source"]
 
 
-def test_somebody_new_is_learned_slowly() -> None:
-    """Who vouches unexpectedly counts for a fifth each time until that is no surprise any more."""
+def test_a_word_is_not_made_usual_by_being_given_often() -> None:
+    """However often somebody unexpected vouches, it counts only after its probation."""
     vouchers = Vouchers()
-    for _ in range(100):
-        vouchers.learn("desk")
-    chances = []
-    for _ in range(40):
-        chances.append(vouchers.chance("clerk"))
-        vouchers.learn("clerk")
-    assert chances == sorted(chances)
-    assert chances[5] < (5 * SLOW + 2) / 100
-    assert chances[10] < 0.05 < chances[-1]
+    for _ in range(24):
+        vouchers.learn("desk", NOW)
+    for _ in range(50):
+        vouchers.learn("clerk", NOW)
+    assert vouchers.chance("clerk", NOW + PROBATION - 1) < 0.05
+    assert vouchers.chance("clerk", NOW + PROBATION) > 0.05
 
 
 def test_a_quick_learner_would_be_deceived() -> None:
@@ -306,9 +305,9 @@ def test_vouchers_are_forgotten() -> None:
     vouchers = Vouchers()
     for by, times in (("old", 50), ("new", 4000)):
         for _ in range(times):
-            vouchers.learn(by)
-    assert vouchers.chance("old") < 0.05
-    assert vouchers.chance("new") > 0.9
+            vouchers.learn(by, NOW + PROBATION * (by == "new"))
+    assert vouchers.chance("old", NOW + 2 * PROBATION) < 0.05
+    assert vouchers.chance("new", NOW + 2 * PROBATION) > 0.9
 
 
 def test_a_new_name_for_the_source_does_not_hide_a_forged_invoice() -> None:

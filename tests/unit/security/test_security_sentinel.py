@@ -8,6 +8,7 @@ import pytest
 from office import (
     CLERK,
     DAY,
+    FIRM,
     GAP,
     LANDLORD,
     PLUMBER,
@@ -19,7 +20,8 @@ from office import (
 )
 
 from affiant.kernel.alert import ASSOCIATION, RULE, Finding
-from affiant.kernel.encoding import word
+from affiant.kernel.body import REFUSAL
+from affiant.kernel.encoding import to_hex, word
 from affiant.verticals.security.follow import LogFollower
 from affiant.verticals.security.labels import Labels
 from affiant.verticals.security.sentinel import HALF_LIFE, TOGETHER, Sentinel, Standing
@@ -125,18 +127,73 @@ def test_findings_are_forgotten_after_three_decisions() -> None:
     looking.look()
     office.work(TOGETHER)
     looking.look()
-    recent = looking.sentinel._recent[office.did()]
+    recent = looking.sentinel._recent[office.did(), office.key(FIRM).address]
     assert len(recent) == TOGETHER
     assert [findings for _, findings in recent] == [[], [], []]
 
 
-def test_a_rule_counts_whatever_account_it_was_about() -> None:
-    """A hard rule of a decision before is grounds still, until three more were made."""
-    looking = Looking(office := busy())
+def test_a_rule_counts_for_the_decision_that_broke_it() -> None:
+    """What has been answered is no grounds again: not with drift, and not with a label."""
+    looking = Looking(office := busy(), Labels({LANDLORD: "scam"}))
     office.drip()
-    looking.look()
+    assert RULE in [finding.family for told in looking.look() for finding in told.grounds]
     office.pay(PLUMBER)
-    assert RULE in looking.families()
+    assert [told.grounds for told in looking.look()] == [()]
+    office.pay(LANDLORD)
+    assert {told.grounds for told in looking.look()} == {()}
+
+
+def test_a_refusal_is_no_grounds() -> None:
+    """An honest refusal of altered data adds nothing to a new account that was paid before."""
+    looking = Looking(office := busy())
+    office.pay(PLUMBER)
+    looking.look()
+    content: dict[str, object] = {
+        "action": None,
+        "mandate": to_hex(office.mandate),
+        "model": to_hex(office.model.digest),
+        "inputs": [],
+        "output": None,
+        "rule": "input-altered",
+        "reason": "x" * 500_000,
+    }
+    office.swear(REFUSAL, office.model.digest, content)
+    (told,) = looking.look()
+    assert (told.finding.detector, told.grounds) == ("input-altered", ())
+    assert len(told.finding.reason) <= 300
+
+
+def test_a_past_is_of_one_principal() -> None:
+    """What an agent gets used to under a stranger's mandate is news under the firm's."""
+    looking = Looking(office := busy())
+    other = office.hire(CLERK, firm=STRANGER)
+    for _ in range(30):
+        office.pay(THIEF, mandate=other)
+        office.clock.advance(GAP)
+    looking.look()
+    office.pay(THIEF)
+    assert [told.finding.detector for told in looking.look()] == ["new-counterparty"]
+
+
+def test_a_decision_before_its_mandate_is_judged_when_it_is_executed() -> None:
+    """Logged before the mandate was created, and executed afterwards: the agent is judged."""
+    office = busy()
+    late = office.hire(CLERK, limit=DAY - 2)
+    terms = office.ledger._terms.pop(late)
+    office.ledger._terms[late] = terms
+    bound = office.bind(transfer(THIEF, 499), mandate=late)
+    looking = Looking(office)
+    del office.ledger._terms[late]
+    told = office.decide(bound, by=CLERK)
+    assert looking.look() == []
+    office.ledger._terms[late] = terms
+    office.ledger.execute(
+        bound, told, office.log, office.ledger.anchor(office.log, office.log.index_of(told.leaf))
+    )
+    block = office.ledger.block(len(office.ledger._blocks) - 1)
+    assert block is not None
+    found = looking.sentinel.block(block)
+    assert {sighting.suspect for sighting in found} == {office.did()}
 
 
 def test_a_clean_decision_after_the_theft_hides_nothing() -> None:
@@ -170,7 +227,7 @@ def test_cured_begins_anew_but_accepts_nothing() -> None:
     act = office.mimic()
     looking.look()
     assert _risk(looking, office) > 0
-    looking.sentinel.settle([act.decision.leaf], right=False)
+    looking.sentinel.settle([act.decision.leaf], office.key(FIRM).address, right=False)
     assert _risk(looking, office) == 0
     office.clock.advance(DAY)
     office.pay(THIEF)
@@ -184,7 +241,7 @@ def test_wrong_makes_the_account_a_habit() -> None:
     looking = Looking(office := busy())
     act = office.mimic()
     looking.look()
-    looking.sentinel.settle([act.decision.leaf], right=True)
+    looking.sentinel.settle([act.decision.leaf], office.key(FIRM).address, right=True)
     assert _risk(looking, office) == 0
     office.clock.advance(DAY)
     office.pay(THIEF)
@@ -197,7 +254,9 @@ def test_a_verdict_about_what_is_no_decision_changes_nothing() -> None:
     act = office.mimic()
     looking.look()
     before = _risk(looking, office)
-    looking.sentinel.settle([word(1), act.outcome.leaf if act.outcome else b""], right=True)
+    looking.sentinel.settle(
+        [word(1), act.outcome.leaf if act.outcome else b""], office.key(FIRM).address, right=True
+    )
     assert _risk(looking, office) == before
 
 

@@ -7,6 +7,7 @@ chain holds it: also when blocks that held it are replaced.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,10 @@ from affiant.verticals.security.sightings import Sighting, Sworn
 
 SECONDS = 3 * 3600
 """How long a suspension lasts, if the guardian's budget allows it."""
+FRESH = 86_400
+"""Seconds after which a sighting is no cause to suspend any more: somebody should look first."""
+WARNINGS = 30
+"""Warnings that are sworn in an hour at most, whoever gives cause for them."""
 REPEAT = 3600
 """Seconds until a warning about the same is sworn again: alerts must not flood the log."""
 NOT_THE_GUARDIAN = "NotTheGuardian"
@@ -58,6 +63,9 @@ class Guardian:
     """(mandate, finding) of every suspension that was sworn."""
     _warned: set[tuple[str, Finding]] = field(default_factory=set)
     _quiet: dict[tuple[str, str], int] = field(default_factory=dict)
+    _sworn: deque[int] = field(default_factory=deque)
+    """When warnings were sworn of late."""
+    _told: set[tuple[bytes, str]] = field(default_factory=set)
 
     def recall(self, item: Sworn) -> None:
         """Take note of a logged alert: one of ours is not sworn again, and is carried on.
@@ -88,7 +96,8 @@ class Guardian:
             AffiantError: log or chain does not answer; answer the same again.
         """
         suspect, done = sighting.suspect, False
-        for mandate in mandates if sighting.grounds else ():
+        fresh = sighting.time > self.clock.now() - FRESH
+        for mandate in mandates if sighting.grounds and fresh else ():
             if (mandate, sighting.finding) in self._suspended or self._still(mandate):
                 continue
             refused = self._prevented(mandate)
@@ -101,8 +110,11 @@ class Guardian:
         if not done and not named and self._due(suspect, sighting.finding.detector, sighting):
             yield self._warn(suspect, [sighting.finding])
 
-    def confirm(self) -> Iterator[bytes | AffiantError]:
-        """Carry again what the chain has lost or never got; yield each alert, or why not."""
+    def confirm(self) -> Iterator[tuple[bytes, str] | AffiantError]:
+        """Carry again what the chain has lost or never got; yield alert and result, or an error.
+
+        The result is `carried`, `lapsed`, or the rule by which the contract refuses it, told once.
+        """
         for leaf, (bound, told) in list(self.carrying.items()):
             try:
                 held = self.ledger.state(bound.mandate)
@@ -110,8 +122,13 @@ class Guardian:
                 due = held.watch.number == bound.suspension.number and not held.revoked
                 if bound.suspension.until <= self.clock.now():
                     del self.carrying[leaf]
-                elif due and self._carry(bound, told) is None:
-                    yield leaf
+                    if due:
+                        yield leaf, "lapsed"
+                elif due:
+                    result = self._carry(bound, told) or "carried"
+                    if result == "carried" or (leaf, result) not in self._told:
+                        self._told.add((leaf, result))
+                        yield leaf, result
             except AffiantError as error:
                 yield error
 
@@ -157,7 +174,10 @@ class Guardian:
         return None
 
     def _due(self, suspect: str, about: str, sighting: Sighting) -> bool:
-        return sighting.time >= self._quiet.get((suspect, about), 0)
+        while self._sworn and self._sworn[0] <= self.clock.now() - REPEAT:
+            self._sworn.popleft()
+        quiet = sighting.time < self._quiet.get((suspect, about), 0)
+        return not quiet and len(self._sworn) < WARNINGS
 
     def _warn(
         self,
@@ -171,6 +191,7 @@ class Guardian:
         subject = alert.subject_of(content)
         job = f"{_name(suspect, findings)}/{why or alert.WARN}"
         told = self.affiant.swear(job, bodies.ALERT, subject, content)
+        self._sworn.append(told.issued_at)
         about = [finding.detector for finding in findings] + ([] if why is None else [why])
         self._warned |= {(suspect, finding) for finding in findings}
         self._quiet |= {(suspect, name): told.issued_at + REPEAT for name in about}

@@ -10,7 +10,7 @@ from affiant.kernel import statement
 from affiant.kernel.alert import account_of, statements_of
 from affiant.kernel.body import Kind
 from affiant.kernel.encoding import jcs_decode, to_hex
-from affiant.kernel.errors import InputError, MandateUnknown
+from affiant.kernel.errors import InputError, MalformedError, MandateUnknown
 from affiant.kernel.house import House
 from affiant.kernel.mandate import Terms
 from affiant.kernel.ports import Ledger, LogView
@@ -20,9 +20,15 @@ from affiant.kernel.suspension import BoundSuspension
 APPEAL = "affiant/appeal/v1"
 WRONG, CURED = "wrong", "cured"
 """The alert was wrong, so what was done is right; or it was right, and its cause is gone."""
-KINDS = {
-    APPEAL: Kind(APPEAL, {"alert": bodies.digest, "verdict": bodies.text, "reason": bodies.text})
-}
+
+
+def _verdict(value: object) -> object:
+    if value not in (WRONG, CURED):
+        raise MalformedError("bad-content", f"{value!r:.40} is neither {WRONG} nor {CURED}")
+    return value
+
+
+KINDS = {APPEAL: Kind(APPEAL, {"alert": bodies.digest, "verdict": _verdict, "reason": bodies.text})}
 """Subject: the alert's leaf. It counts if the suspended mandate's principal swore it."""
 
 
@@ -62,14 +68,17 @@ def appeal(
             f"{name!r} is not the principal of mandate {to_hex(mandate)}",
             "Let its principal appeal; nobody else can",
         )
+    now = house.clock.now()
+    silent_until = now + silence if silence else 0
+    if not 0 <= silence < 1 << 40 or silent_until >= 1 << 40:
+        raise InputError(f"a silence of {silence} s cannot be told to the chain", "Give less")
     content = {"alert": to_hex(leaf), "verdict": verdict, "reason": reason}
     told = principal.swear(f"appeal/{leaf.hex()}", APPEAL, leaf, content)
-    state, now = house.ledger.state(mandate), house.clock.now()
+    state = house.ledger.state(mandate)
     held = state.suspended_until > now
     # The number is the alert's own before it is carried, and one more while it is the last one.
     pending, last = state.watch.number == number, state.watch.number == number + 1
     if pending or (held and last) or (silence and not held):
-        silent_until = now + silence if silence else 0
         house.ledger.resume(mandate, silent_until, principal.key)
     return told
 

@@ -13,6 +13,23 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_HOME = Path(".affiant")
 
 
+def _check_extra() -> None:
+    """Refuse to begin without the packages of this vertical.
+
+    Raises:
+        SetupError: with the command that installs them.
+    """
+    from importlib.util import find_spec
+
+    from affiant.kernel.errors import SetupError
+    from affiant.verticals.security.vertical import VERTICAL
+
+    missing = [name for name in VERTICAL.needs if find_spec(name) is None]
+    if missing:
+        told = f"this needs {', '.join(missing)}, not in the base set"
+        raise SetupError(told, 'Run: make setup EXTRAS="security"')
+
+
 @app.callback()
 def security() -> None:
     """Security: watch agents, appeal, score accounts."""
@@ -37,6 +54,7 @@ def watch(
     json: Json = False,
 ) -> None:
     """Read log and chain, tell what is new and wrong, and who stands where; exit 1 if anything."""
+    _check_extra()
     from affiant.verticals.security.feed import Feed
     from affiant.verticals.security.labels import Labels
     from affiant.verticals.security.patrol import Patrol
@@ -68,7 +86,8 @@ def appeal(
         bool, typer.Option("--cured", help="The alert was right, its cause is gone.")
     ] = False,
     silence: Annotated[
-        int, typer.Option(min=0, help="Keep the guardian from suspending, seconds.")
+        int,
+        typer.Option(min=0, max=10**9, help="Keep the guardian silent, seconds."),
     ] = 0,
     home: Home = DEFAULT_HOME,
     rpc: Rpc = None,
@@ -79,7 +98,7 @@ def appeal(
 
     from affiant.kernel.encoding import from_hex, to_hex
     from affiant.kernel.errors import InputError, MalformedError
-    from affiant.verticals.security.appeal import CURED, WRONG
+    from affiant.verticals.security.appeal import CURED, WRONG, charge_of
     from affiant.verticals.security.appeal import appeal as swear
 
     try:
@@ -91,10 +110,17 @@ def appeal(
     verdict = CURED if cured else WRONG
     with ctx.obj(home, rpc=rpc) as house:
         told = swear(house, principal, leaf, reason, verdict=verdict, silence=silence)
+        mandate = charge_of(house.log, house.ledger, leaf).bound.mandate
+        state, now = house.ledger.state(mandate), house.clock.now()
+    after = "the agent may act again"
+    if state.revoked:
+        after = "the mandate is revoked, and stays so"
+    elif state.suspended_until > now:
+        after = "another alert keeps the agent still"
     if json:
         typer.echo(encoder.dumps({"appeal": to_hex(told.leaf), "alert": alert, "verdict": verdict}))
     else:
-        typer.echo(f"appeal sworn in {to_hex(told.leaf)}; the agent may act again")
+        typer.echo(f"appeal sworn in {to_hex(told.leaf)}; {after}")
 
 
 @app.command()
@@ -105,6 +131,7 @@ def accounts(
     """Score accounts for fraud, with reasons. A score is a hint to a person, no proof."""
     import json as encoder
 
+    _check_extra()
     from affiant.verticals.security.fraud import assess
 
     found = assess(file)

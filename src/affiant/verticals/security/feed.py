@@ -10,7 +10,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,14 @@ TIMEOUT = 5
 """Seconds."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Feed:
-    """Where events go."""
+    """Where events go; each place keeps what it has not taken yet."""
 
     path: Path | None = None
     webhook: str | None = None
+    _file: list[Event] = field(default_factory=list)
+    _posts: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.webhook is not None and not _is_address(self.webhook):
@@ -37,25 +39,38 @@ class Feed:
             raise InputError(told, "Give one, like https://host")
 
     def tell(self, events: Sequence[Event]) -> None:
-        """Deliver events, all of them.
+        """Deliver events, and what waits, to every place.
 
         Raises:
-            DeliveryError: the file or the webhook did not take them.
+            DeliveryError: the file or the webhook did not take them; the other one has.
         """
-        if not events:
-            return
-        if self.path is not None:
-            lines = "".join(json.dumps(event.to_json()) + "\n" for event in events)
+        wrong: DeliveryError | None = None
+        for waiting, deliver in ((self._file, self._write), (self._posts, self._post)):
+            waiting.extend(events)
             try:
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(lines)
-            except OSError as error:
-                told = f"{self.path} takes no events: {error.strerror}"
-                raise DeliveryError(told, "Make room, or name another file with --out") from error
-        if self.webhook is not None:
-            self._post(self.webhook, json.dumps([event.to_json() for event in events]).encode())
+                if waiting:
+                    deliver(waiting)
+                waiting.clear()
+            except DeliveryError as error:
+                wrong = error
+        if wrong is not None:
+            raise wrong
 
-    def _post(self, url: str, data: bytes) -> None:
+    def _write(self, events: Sequence[Event]) -> None:
+        if self.path is None:
+            return
+        lines = "".join(json.dumps(event.to_json()) + "\n" for event in events)
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(lines)
+        except OSError as error:
+            told = f"{self.path} takes no events: {error.strerror}"
+            raise DeliveryError(told, "Make room, or name another file with --out") from error
+
+    def _post(self, events: Sequence[Event]) -> None:
+        if self.webhook is None:
+            return
+        url, data = self.webhook, json.dumps([event.to_json() for event in events]).encode()
         request = urllib.request.Request(  # noqa: S310 (http and https only, checked above)
             url, data, {"Content-Type": "application/json"}, method="POST"
         )

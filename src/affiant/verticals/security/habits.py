@@ -7,12 +7,13 @@ accounts may go on doing so. What is new stays new for a while: until it has bee
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from affiant.kernel.alert import Finding
 from affiant.kernel.encoding import to_hex
-from affiant.verticals.security.sightings import Decided, Sighting, chance_text
+from affiant.verticals.security.sightings import Decided, Sighting, chance_text, short
 
 PROBATION = 7 * 86_400
 """Seconds."""
@@ -30,9 +31,14 @@ class Habit:
     total: float = 0.0
     known: dict[bytes, int] = field(default_factory=dict)
     """Value to the time from which it is no news any more."""
+    waiting: deque[int] = field(default_factory=deque)
+    """When each value on probation begins to count as news: oddities do not excuse the next one."""
 
     def chance(self, value: bytes, time: int) -> float:
         """Return how likely a value as new as this one is, by Laplace's rule; 1 for a known one."""
+        while self.waiting and self.waiting[0] <= time:
+            self.waiting.popleft()
+            self.news += 1
         if time >= self.known.get(value, time + 1):
             return 1.0
         return (self.news + 1) / (self.total + 2)
@@ -44,7 +50,8 @@ class Habit:
         self.news, self.total = self.news * fade, self.total * fade + 1
         if fresh:
             self.known[value] = time if first else time + PROBATION
-            self.news += not first
+            if not first:
+                self.waiting.append(time + PROBATION)
 
     def accept(self, value: bytes, time: int) -> None:
         """Take a value as known from now on."""
@@ -55,16 +62,18 @@ class Habit:
 class Habits:
     """Every agent's habits."""
 
-    _habits: dict[tuple[str, str], Habit] = field(default_factory=dict)
+    _habits: dict[tuple[tuple[str, bytes], str], Habit] = field(default_factory=dict)
 
     def judge(self, told: Decided) -> Iterator[Sighting]:
         """Judge a decision."""
         for name, threat, value in _traits(told):
             chance = self._habit(told, name).chance(value, told.time)
             if chance <= RARE:
-                reason = f"a new {name}, {to_hex(value)}; by its past {100 * chance:.2g} % likely"
+                reason = f"a new {name}, by its past {100 * chance:.2g} % likely: {to_hex(value)}"
                 said = chance_text(chance)
-                finding = Finding(f"new-{name}", "drift", threat, reason, (told.leaf,), (), said)
+                finding = Finding(
+                    f"new-{name}", "drift", threat, short(reason), (told.leaf,), (), said
+                )
                 yield Sighting(told.agent, finding, told.time)
 
     def learn(self, told: Decided) -> None:
@@ -78,7 +87,7 @@ class Habits:
             self._habit(told, name).accept(value, told.time)
 
     def _habit(self, told: Decided, name: str) -> Habit:
-        return self._habits.setdefault((told.agent, name), Habit())
+        return self._habits.setdefault((told.past, name), Habit())
 
 
 def _traits(told: Decided) -> Iterator[tuple[str, str, bytes]]:

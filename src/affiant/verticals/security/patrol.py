@@ -29,6 +29,8 @@ from affiant.verticals.security.labels import Labels
 from affiant.verticals.security.watch import Event, Memory, Watch
 
 MEMORY = "sentinel.json"
+CODES = {"blind": 2, "not-suspended": 1, "not-carried": 1, "sighting": 1, "suspended": 1}
+"""What an event makes of the exit code, at least."""
 
 
 @dataclass
@@ -44,7 +46,6 @@ class Patrol:
     """Whether to tell also what an earlier watch has told."""
     code: int = 0
     _watch: Watch | None = None
-    _undelivered: list[Event] = field(default_factory=list)
 
     def lines(self, *, every: float | None, json: bool) -> Iterator[str]:
         """Yield what to print: once, or every so many seconds until stopped.
@@ -73,18 +74,16 @@ class Patrol:
             facts = {"what": "home", "error": error.message, "remedy": error.remedy}
             events = [Event("blind", now, f"home out of reach: {error}", facts)]
         for event in events:
-            self.code = max(self.code, {"blind": 2, "sighting": 1}.get(event.name, 0))
+            self.code = max(self.code, CODES.get(event.name, 0))
             yield _line(event, json=json)
-        self._undelivered += events
         try:
-            self.feed.tell(self._undelivered)
+            self.feed.tell(events)
         except DeliveryError as error:
             if last:
                 raise
             self.code = 2
             yield _line(Event("undelivered", int(time.time()), str(error)), json=json)
             return
-        self._undelivered.clear()
         if self._watch is not None and self._watch.memory is not None:
             self._remember(self._watch.memory)
 
@@ -112,7 +111,8 @@ class Patrol:
         try:
             told: dict[str, Any] = json.loads(path.read_text("utf-8"))
             size, block, answered = (int(told[name]) for name in ("size", "block", "answered"))
-            return Memory(size, from_hex(told["root"], 32), block, answered)
+            root, hash_ = from_hex(told["root"], 32), from_hex(told["hash"])
+            return Memory(size, root, block, hash_, answered)
         except (
             OSError,
             ArithmeticError,
@@ -128,7 +128,7 @@ class Patrol:
 
     def _remember(self, seen: Memory) -> None:
         draft = self.home / f"{MEMORY}.new"
-        told = {**vars(seen), "root": to_hex(seen.root)}
+        told = {**vars(seen), "root": to_hex(seen.root), "hash": to_hex(seen.hash)}
         try:
             draft.write_text(json.dumps(told) + "\n", "utf-8")
             draft.replace(self.home / MEMORY)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from affiant.kernel import body as bodies
 from affiant.kernel.action import BoundAction
-from affiant.kernel.alert import ASSOCIATION, RULE, Finding, grounded
+from affiant.kernel.alert import ASSOCIATION, INDEPENDENT, RULE, Finding, grounded
 from affiant.kernel.encoding import from_hex, to_hex
 from affiant.kernel.errors import MandateUnknown
 from affiant.kernel.mandate import Terms
@@ -32,6 +32,7 @@ from affiant.verticals.security.sightings import (
     Sworn,
     chance_text,
     measure,
+    short,
 )
 
 UNLIKELY = 1e-5
@@ -91,13 +92,14 @@ class Sentinel:
     def __post_init__(self) -> None:
         self.habits = Habits()
         self.provenance = Provenance(self.archive, self.models)
-        self._paces: dict[str, Pace] = defaultdict(Pace)
-        self._recent: dict[str, deque[tuple[Decided, list[Finding]]]] = defaultdict(
+        self._paces: dict[tuple[str, bytes], Pace] = defaultdict(Pace)
+        self._recent: dict[tuple[str, bytes], deque[tuple[Decided, list[Finding]]]] = defaultdict(
             lambda: deque(maxlen=TOGETHER)
         )
         self._seen: dict[bytes, Seen] = {}
         self._decided: dict[bytes, Decided] = {}
-        self._agents: dict[bytes, str] = {}
+        self._early: dict[bytes, Sworn] = {}
+        self._principals: dict[str, dict[bytes, bytes]] = defaultdict(dict)
         self._executed: set[bytes] = set()
         self._tried: set[bytes] = set()
         self._terms: dict[bytes, Terms] = {}
@@ -127,6 +129,8 @@ class Sentinel:
             found += self._refused(told)
         elif bound is not None and terms is not None:
             found += self._decision(told, bound, terms)
+        elif bound is not None:  # of no mandate yet: judged when the chain executes it
+            self._early[leaf] = told
         return self._noted(found)
 
     def block(self, block: Block) -> list[Sighting]:
@@ -143,6 +147,10 @@ class Sentinel:
         found = []
         for mandate, leaf, transaction in block.executed:
             self._executed.add(leaf)
+            terms, early = ours[mandate], self._early.pop(leaf, None)
+            bound = None if early is None else _bound(early)
+            if early is not None and bound is not None and terms is not None:
+                found += self._decision(early, bound, terms)
             if ours[mandate] is not None and not self._logged(leaf):
                 reason = f"mandate {to_hex(mandate)} executed {to_hex(leaf)}, which nobody logged"
                 finding = Finding("off-the-record", RULE, "ASI10", reason, (), (transaction,))
@@ -153,67 +161,88 @@ class Sentinel:
             if terms is None or tried.transaction in self._tried:
                 continue
             self._tried.add(tried.transaction)
-            name = self._agents.setdefault(terms.agent, to_hex(terms.agent))
+            name = self._name(terms.agent)
             executed, logged = tried.leaf in self._executed, self._logged(tried.leaf)
             judged = self.rules.attempted(tried, name, block.time, logged=logged, executed=executed)
-            found += [] if judged is None else [judged]
+            if judged is not None:
+                found.append(judged)
+                if judged.suspect == name:
+                    self._principals[name][terms.principal] = terms.agent
         return self._noted(found)
+
+    def _name(self, agent: bytes) -> str:
+        """Return an agent's did:key, or its address if it never swore here."""
+        names = (n for n, held in self._principals.items() if agent in held.values())
+        return next(names, to_hex(agent))
 
     def _logged(self, leaf: bytes) -> bool:
         # An entry that does not hold is the log's fault: its words may have been a decision.
-        return leaf in self._decided or leaf in self.unreadable
+        return leaf in self._decided or leaf in self._early or leaf in self.unreadable
 
     def undo(self, dropped: Sequence[Block]) -> None:
         """Forget what replaced blocks executed: to carry it again is no replay."""
         for block in dropped:
             self._executed -= {leaf for _, leaf, _ in block.executed}
 
-    def _together(self, suspect: str) -> list[Finding]:
-        """Return what counts together with the suspect's last decision."""
-        recent = self._recent[suspect]
-        if not recent:
-            return []
-        last, _ = recent[-1]
-        return [
+    def _together(self, past: tuple[str, bytes]) -> tuple[Finding, ...]:
+        """Return what the last decision is grounds for a suspension by; nothing if it is not.
+
+        What may be wrong counts together over the last decisions with the same account. A rule
+        counts for the decision that broke it: that one has been answered.
+        """
+        recent = self._recent[past]
+        last, now = recent[-1]
+        together = [
             finding
             for decided, findings in recent
             for finding in findings
-            if finding.family == RULE or decided.counterparty == last.counterparty
+            if finding.family in INDEPENDENT and decided.counterparty == last.counterparty
         ]
+        together += [finding for finding in now if finding.family == RULE]
+        if not any(finding.family != ASSOCIATION for finding in now):
+            return ()
+        return tuple(together) if grounded([finding.family for finding in together]) else ()
 
     def mandates(self, suspect: str) -> list[bytes]:
-        """Return the mandates of a suspect that is an agent, those of this log."""
-        agent = next((kid for kid, did in self._agents.items() if did == suspect), None)
-        held = [] if agent is None else self.ledger.granted(agent)
-        return [mandate for mandate in held if self._terms_of(mandate) is not None]
+        """Return a suspect's mandates, by every principal for whom it has decided anything."""
+        held = self._principals.get(suspect, {})
+        granted = [m for agent in set(held.values()) for m in self.ledger.granted(agent)]
+        terms = [(mandate, self._terms_of(mandate)) for mandate in granted]
+        return [m for m, granted_by in terms if granted_by and granted_by.principal in held]
 
-    def settle(self, leaves: list[bytes], *, right: bool) -> None:
-        """Begin anew with whoever made these decisions; `right` if its principal says so."""
-        for leaf in leaves:
-            told = self._decided.get(leaf)
-            if told is not None:
-                self._recent[told.agent].clear()
-                self.standings[told.agent].findings.clear()
-                if right:
-                    self.habits.accept(told)
+    def settle(self, leaves: Sequence[bytes], principal: bytes, *, right: bool) -> set[bytes]:
+        """Begin anew with whoever made these decisions for a principal; `right` if it says so.
+
+        Return all that they have decided for it: its principal has judged that.
+        """
+        judged = [self._decided[leaf] for leaf in leaves if leaf in self._decided]
+        judged = [decided for decided in judged if decided.principal == principal]
+        pasts = {decided.past for decided in judged}
+        settled = {leaf for leaf, decided in self._decided.items() if decided.past in pasts}
+        for decided in judged:
+            self._recent[decided.past].clear()
+            findings = self.standings[decided.agent].findings
+            kept = [one for one in findings if settled.isdisjoint(one[1].statements)]
+            findings.clear()
+            findings.extend(kept)
+            if right:
+                self.habits.accept(decided)
+        return settled
 
     def _noted(self, found: list[Sighting]) -> list[Sighting]:
-        """Keep findings with their suspects, and say what they are grounds for now."""
+        """Keep findings with their suspects. A rule is grounds by itself."""
         told = []
         for sighting in found:
-            self.standings[sighting.suspect].findings.append((sighting.time, sighting.finding))
-            findings = self._together(sighting.suspect)
-            if sighting.finding not in findings:
-                findings = [*findings, sighting.finding]
-            grounds = [finding for finding in findings if finding.family != ASSOCIATION]
-            if not grounded([finding.family for finding in grounds]):
-                grounds = []
-            told.append(replace(sighting, grounds=tuple(grounds)))
+            finding, grounds = sighting.finding, sighting.grounds
+            self.standings[sighting.suspect].findings.append((sighting.time, finding))
+            if finding.family == RULE and not grounds:
+                grounds = (finding,)
+            told.append(replace(sighting, grounds=grounds))
         return told
 
     def _refused(self, told: Sworn) -> Iterator[Sighting]:
         if told.body.content["rule"] == "input-altered":
-            reason = told.body.content["reason"]
+            reason = short(told.body.content["reason"])
             leaves = (told.statement.leaf,)
             finding = Finding("input-altered", "provenance", "ASI06", reason, leaves)
             yield Sighting(told.statement.issuer.did, finding, told.time)
@@ -224,35 +253,44 @@ class Sentinel:
             return []
         if by.kid != terms.agent:
             return [self.rules.impersonated(told, bound.mandate)]
-        self._agents[by.kid] = by.did
+        self._principals[by.did][terms.principal] = by.kid
         decided = self._as_decided(told, bound, terms)
         self._decided[decided.leaf] = decided
         found = [*self.rules.decided(decided, terms)]
-        found += self.provenance.judge(decided, terms.principal)
+        found += self.provenance.judge(decided)
         found += self.habits.judge(decided)
-        pace = self._paces[by.did]
+        pace = self._paces[decided.past]
         point = pace.point(decided)
         found += self._pace(decided, pace, point)
         found += self.labels.decided(decided, terms)
-        self._recent[by.did].append((decided, [sighting.finding for sighting in found]))
-        if not grounded([finding.family for finding in self._together(by.did)]):
-            self.provenance.learn(decided, terms.principal)
+        self._recent[decided.past].append((decided, [sighting.finding for sighting in found]))
+        grounds = self._together(decided.past)
+        if not grounds:
+            self.provenance.learn(decided)
             self.habits.learn(decided)
             pace.neighbours.learn(point)
-        return found
+        return [
+            sighting
+            if sighting.finding.family == ASSOCIATION
+            else replace(sighting, grounds=grounds)
+            for sighting in found
+        ]
 
     def _as_decided(self, told: Sworn, bound: BoundAction, terms: Terms) -> Decided:
         amount, accounts = measure(bound, terms)
         leaves = [from_hex(leaf, 32) for leaf in told.body.content["inputs"]]
+        inputs = tuple(self._seen[leaf] for leaf in leaves if leaf in self._seen)
         return Decided(
             agent=told.statement.issuer.did,
             leaf=told.statement.leaf,
             time=told.time,
             iat=told.statement.issued_at,
             bound=bound,
-            inputs=tuple(self._seen[leaf] for leaf in leaves if leaf in self._seen),
+            inputs=inputs,
             amount=amount,
             accounts=accounts,
+            principal=terms.principal,
+            whole=len(inputs) == len(leaves),
         )
 
     def _pace(

@@ -48,6 +48,14 @@ class Decided:
     """In units of the word that its rule meters; 0 if no rule allows the call."""
     accounts: tuple[bytes, ...]
     """The arguments that are accounts, but the mandate itself."""
+    principal: bytes = b""
+    whole: bool = True
+    """Whether `inputs` are all that it rests on: none was damaged."""
+
+    @property
+    def past(self) -> tuple[str, bytes]:
+        """Whose past it is judged by: an agent's, as far as it works for one principal."""
+        return self.agent, self.principal
 
     @property
     def counterparty(self) -> bytes | None:
@@ -69,6 +77,11 @@ class Sighting:
     time: int
     grounds: tuple[Finding, ...] = ()
     """What justified a suspension at that moment, this finding included; or nothing."""
+
+
+def short(text: str) -> str:
+    """Return text for a reason: what somebody else wrote must not make an alert too long."""
+    return f"{text:.300}"
 
 
 def chance_text(chance: float) -> str:

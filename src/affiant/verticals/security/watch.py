@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from affiant.kernel import body as bodies
 from affiant.kernel.encoding import from_hex, to_hex
-from affiant.kernel.errors import AffiantError, InputError
+from affiant.kernel.errors import AffiantError, InputError, MalformedError, SetupError
 from affiant.kernel.house import House
 from affiant.kernel.merkle import EMPTY_ROOT
 from affiant.kernel.ports import Block
@@ -22,6 +22,9 @@ from affiant.verticals.security.follow import ChainFollower, LogFollower, Reorga
 from affiant.verticals.security.labels import Labels
 from affiant.verticals.security.sentinel import Sentinel
 from affiant.verticals.security.sightings import Sighting, Sworn
+
+SKEW = 120
+"""Seconds by which this clock may be behind: twice what a log lets statements run ahead."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Memory:
     size: int = 0
     root: bytes = EMPTY_ROOT
     block: int = -1
+    hash: bytes = b""
+    """Of that block."""
     answered: int = 0
     """The entries whose sightings a watch with a guardian's key has answered."""
 
@@ -82,6 +87,8 @@ class Watch:
         self._blocks: deque[Block] = deque()
         self._items: deque[Sworn | Sighting] = deque()
         self._open: list[Sighting] = []
+        self._held: list[Sighting] = []
+        """What blocks that were told of before have shown."""
 
     @property
     def memory(self) -> Memory | None:
@@ -89,9 +96,11 @@ class Watch:
         judged = not self._items and not self._blocks and not self._open
         if not judged or not self.log.sound or self.log.size < self._before.size:
             return None
-        block = max(self._chain.height, self._before.block)
+        height, hash_ = self._before.block, self._before.hash
+        if self._chain.height >= height and self._chain.blocks:
+            height, hash_ = self._chain.height, self._chain.blocks[-1].hash
         answered = self._before.answered if self._guardian is None else self.log.size
-        return Memory(self.log.size, self.log.root, block, answered)
+        return Memory(self.log.size, self.log.root, height, hash_, answered)
 
     def enter(self, house: House) -> None:
         """Go on in the same house after it was closed and opened again."""
@@ -112,9 +121,21 @@ class Watch:
         self._read_chain(events)
         if self._read_log(events):
             self._judge(events)
-        if self._guardian is not None:
+        slow = self._slow()
+        if slow is not None:
+            events.append(self._blind("clock", slow))
+        elif self._guardian is not None:
             events += self._answers(self._guardian)
         return events
+
+    def _slow(self) -> AffiantError | None:
+        """Return what is wrong with a clock that is behind; nothing is answered by it."""
+        newest = max([self.log.time, *(block.time for block in self._chain.blocks)])
+        behind = newest - self._house.clock.now()
+        if behind <= SKEW:
+            return None
+        told = f"this machine's clock is {behind} s behind log or chain"
+        return SetupError(told, "Set the clock; nobody is suspended until then")
 
     def _read_chain(self, events: list[Event]) -> None:
         try:
@@ -151,8 +172,14 @@ class Watch:
             while self._blocks and self.log.broken is None:
                 block = self._blocks[0]
                 found = [*self.sentinel.block(block), *self._anchored(block)]
-                self._seen(found, events, new=block.number > self._told.block, due=True)
                 self._blocks.popleft()
+                new = block.number > self._told.block
+                self._seen(found, events, new=new, due=True)
+                self._held += [] if new else found
+                if block.number == self._told.block and block.hash != self._told.hash:
+                    # Another chain than the one told of: which blocks changed is not known.
+                    events.append(self._other_chain(block))
+                    events += map(_sighted, self._held)
         except AffiantError as error:
             events.append(self._blind("chain", error))
 
@@ -179,12 +206,15 @@ class Watch:
         facts = {"appeal": to_hex(item.statement.leaf), "alert": to_hex(leaf), "by": by.did}
         try:
             charge = charge_of(self.log.log, self._house.ledger, leaf)
-        except InputError as error:
+        except (InputError, MalformedError) as error:
             return Event("appeal-ignored", item.time, error.message, facts)
         if by.kid != charge.terms.principal:
             return Event("appeal-ignored", item.time, f"{by.did} is not the principal", facts)
         verdict, reason = content["verdict"], content["reason"]
-        self.sentinel.settle(charge.evidence, right=verdict == WRONG)
+        settled = self.sentinel.settle(
+            charge.evidence, charge.terms.principal, right=verdict == WRONG
+        )
+        self._open = [s for s in self._open if settled.isdisjoint(s.finding.statements)]
         text = f"the principal says ({verdict}): {reason}"
         return Event("appeal", item.time, text, {**facts, "verdict": verdict})
 
@@ -209,11 +239,20 @@ class Watch:
             if isinstance(carried, AffiantError):
                 yield self._blind("answer", carried)
                 continue
-            text = f"alert {to_hex(carried)} was carried to the chain again"
-            yield Event("carried-again", guardian.clock.now(), text, {"alert": to_hex(carried)})
+            leaf, result = carried
+            name = "carried-again" if result == "carried" else "not-carried"
+            text = f"alert {to_hex(leaf)}, carried to the chain once more: {result}"
+            facts = {"alert": to_hex(leaf), "result": result}
+            yield Event(name, guardian.clock.now(), text, facts)
+
+    def _other_chain(self, block: Block) -> Event:
+        text = f"block {block.number} is not the one seen before; what came before it is told again"
+        return Event("reorganised", block.time, text, {"block": block.number})
 
     def _reorganised(self, item: Reorganised) -> Event:
         numbers = [block.number for block in item.dropped]
+        if numbers[0] <= self._told.block:  # what replaces them is new
+            self._told = replace(self._told, block=numbers[0] - 1)
         text = f"{self._house.ledger.name} replaced blocks {numbers[0]} to {numbers[-1]}"
         undone = [to_hex(leaf) for block in item.dropped for _, leaf, _ in block.executed]
         return Event("reorganised", self._house.clock.now(), text, {"executionsDropped": undone})
@@ -236,11 +275,12 @@ def _answered(answer: Answer, guardian: Guardian) -> Event:
     if answer.mandate is not None:
         facts |= {"mandate": to_hex(answer.mandate), "until": answer.until}
     if answer.refused is not None:
-        text = f"{answer.suspect} could not be suspended: {answer.refused}; alert sworn"
+        text = f"{answer.suspect} not suspended: {answer.refused}; told in alert {facts['alert']}"
         return Event("not-suspended", guardian.clock.now(), text, {**facts, "rule": answer.refused})
     if answer.mandate is None:
         about = ", ".join(sorted({finding.detector for finding in answer.findings}))
-        text = f"{answer.suspect} warned of ({about}); alert sworn"
+        text = f"{answer.suspect} warned of ({about}) in alert {facts['alert']}"
         return Event("warned", guardian.clock.now(), text, facts)
-    text = f"{answer.suspect} suspended until {bodies.moment(answer.until)}"
+    until = bodies.moment(answer.until)
+    text = f"{answer.suspect} suspended until {until} by alert {facts['alert']}"
     return Event("suspended", guardian.clock.now(), text, facts)
