@@ -48,13 +48,17 @@ _RESERVE = 1.25  # gas limit above the estimate: storage may have changed by the
 class _AnyPadding(ByteStringDecoder):
     """Bytes followed by whatever there is: contracts do not look at padding."""
 
-    strict = False
+    def read_data_from_stream(self, stream: Any) -> Any:
+        """Read without looking at the padding; the registry makes every decoder strict."""
+        self.strict = False
+        return super().read_data_from_stream(stream)  # type: ignore[no-untyped-call]
 
 
 def _lenient() -> ABICodec:
-    known = registry.copy()
+    known = registry.copy()  # type: ignore[no-untyped-call]
     known.unregister("bytes")
-    known.register(BaseEquals("bytes", with_sub=False), ByteStringEncoder, _AnyPadding, "bytes")
+    is_bytes = BaseEquals("bytes", with_sub=False)  # type: ignore[no-untyped-call]
+    known.register(is_bytes, ByteStringEncoder, _AnyPadding, "bytes")
     return ABICodec(known)
 
 
