@@ -116,7 +116,9 @@ def _next(console: Console, steps: list[Step], home: Path, seconds: float, *, sa
     command = _command()
     console.print("\n[bold]Try next[/]")
     console.print(f"  {command} verify {home / 'demo.bundle'}")
-    console.print("  " + " ".join([command, "audit", *done[-1:], f"--replay{option}"]))
+    named = any(step.facts.get("findings") for step in steps)
+    why = "   (exit 1: it shows what the alerts had named)" if named else ""
+    console.print("  " + " ".join([command, "audit", *done[-1:], f"--replay{option}"]) + why)
     if sales:
         console.print(f"  {command} demo --sales YOUR.csv{option}   (item,period,quantity)")
 

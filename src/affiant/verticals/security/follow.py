@@ -101,7 +101,7 @@ class LogFollower:
         """Return a finding about the log itself; the evidence is its policy, its first entry."""
         self.sound = False
         origin, first = self.log.policy.origin, merkle.leaf_hash(self.log.entry(0))
-        finding = Finding(detector, RULE, "ASI06", f"{origin}: {reason}", (first,))
+        finding = Finding(detector, RULE, "ASI06", reason, (first,))
         return Sighting(origin, finding, now)
 
     def _signed(self, head: Head) -> tuple[str, str] | None:

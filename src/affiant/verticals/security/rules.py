@@ -17,7 +17,7 @@ from affiant.kernel.encoding import to_hex
 from affiant.kernel.errors import MandateRefused
 from affiant.kernel.mandate import State, Terms
 from affiant.kernel.ports import Attempt
-from affiant.verticals.security.sightings import Decided, Sighting, Sworn
+from affiant.verticals.security.sightings import Decided, Sighting, Sworn, short
 
 # What an action outside its terms amounts to. Rules of time are left out: a clock is no attack.
 OUTSIDE = {
@@ -69,7 +69,7 @@ class Rules:
         except MandateRefused as error:
             if error.rule in OUTSIDE:
                 threat = OUTSIDE[error.rule]
-                reason = f"{error.rule}: {error.message}"
+                reason = short(error.message)
                 yield _sighting(told.agent, "outside-mandate", threat, reason, told.time, told.leaf)
         slot = (told.bound.mandate, action.epoch, action.nonce)
         held = self._held.get(slot)

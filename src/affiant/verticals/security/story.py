@@ -136,7 +136,7 @@ def _attack(office: Office, kind: str) -> Iterator[Step]:
     why = sorted({f"{e.facts['threat']} {e.facts['detector']}" for e in seen})
     yield Step(
         "attack",
-        f"{kind}: {done} harmful actions executed, then suspended ({'; '.join(why)})",
+        f"{kind}: {done} harmful executed, then suspended ({'; '.join(why)})",
         {
             "attack": kind,
             "executed": done,
