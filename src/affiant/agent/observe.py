@@ -74,6 +74,13 @@ class Observer:
                 f"{to_hex(leaf)} is no observation in this log",
                 "Let the source swear to its data first, or leave the observation out",
             )
+        said = jcs_decode(self.oath.sequencer.body(found.body) or b"{}").get("content", {})
+        wanted = {"source": item.source, "units": item.units, "shape": list(item.shape)}
+        if any(said.get(name) != value for name, value in wanted.items()):
+            raise InputError(
+                f"{to_hex(leaf)} tells of {said.get('source')!r:.80}, not of {item.source!r:.80}",
+                "Give source, units and shape as the source swore to them",
+            )
         if not self.tells(found.subject, item):
             raise InputError(
                 f"the data is not what {found.issuer.did} swore to in {to_hex(leaf)}",

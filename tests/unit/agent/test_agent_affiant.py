@@ -278,3 +278,12 @@ class Turn:
 
     def __exit__(self, *_: object) -> None:
         """Give it back."""
+
+
+def test_an_observation_under_another_name_is_refused(shop: Shop, source: Affiant) -> None:
+    """Data that was sworn to as invoices is not decided over as anything else."""
+    seen = source.observe("reading", due(100))
+    for changes in ({"source": "weather"}, {"units": "degrees"}, {"shape": (2,)}):
+        with pytest.raises(InputError, match="tells of 'invoices'"):
+            pay(shop, "job", replace(seen, **changes))  # type: ignore[arg-type]
+    _nothing_was_done(shop)
