@@ -285,5 +285,5 @@ def test_an_observation_under_another_name_is_refused(shop: Shop, source: Affian
     seen = source.observe("reading", due(100))
     for changes in ({"source": "weather"}, {"units": "degrees"}, {"shape": (2,)}):
         with pytest.raises(InputError, match="tells of 'invoices'"):
-            pay(shop, "job", replace(seen, **changes))  # type: ignore[arg-type]
+            pay(shop, "job", replace(seen, **changes))
     _nothing_was_done(shop)

@@ -116,7 +116,7 @@ def _next(console: Console, steps: list[Step], home: Path, seconds: float, *, sa
     command = _command()
     console.print("\n[bold]Try next[/]")
     console.print(f"  {command} verify {home / 'demo.bundle'}")
-    named = any(step.facts.get("findings") for step in steps)
+    named = any(step.facts.get("findings") for step in steps if step.title == "audit")
     why = "   (exit 1: it shows what the alerts had named)" if named else ""
     console.print("  " + " ".join([command, "audit", *done[-1:], f"--replay{option}"]) + why)
     if sales:
