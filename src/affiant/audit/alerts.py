@@ -46,8 +46,8 @@ def check_suspensions(
 
 def _grounds(read: Read) -> Check:
     name, content = "alert.grounds", read.content
-    families = ", ".join(sorted({finding["family"] for finding in content["findings"]}))
-    told = f"{content['response']} {content['suspect']}, on {families or 'nothing'}"
+    why = [f"{f['detector']} ({f['threat']}): {f['reason']}" for f in content["findings"]]
+    told = f"{content['response']} {content['suspect']}; {'; '.join(why)}"
     try:
         alert.check(content)
     except MalformedError as error:
