@@ -102,7 +102,7 @@ def test_the_audit_finds_what_the_hijacker_swore_and_nothing_else(
 
 
 def test_the_audit_shows_why(report: Report) -> None:
-    """Each alert is shown with its detectors, their reasons, and the transaction that carried it."""
+    """Each alert is shown with detectors, reasons, and the transaction that carried it."""
     told = [check for check in report.checks() if check.name == "alert.suspension"]
     assert len(told) == 4
     assert all(check.good and "suspended until" in check.detail for check in told)
