@@ -55,8 +55,8 @@ setup: .venv/base ## install extras: make setup EXTRAS="supply finance"
 	@$(BIN)/affiant chain install
 	@touch $@
 
-.venv/test: .venv/base requirements/test.txt requirements/security.txt
-	@$(PIP) install --require-hashes -r requirements/security.txt -r requirements/test.txt
+.venv/test: .venv/base requirements/test.txt requirements/security.txt requirements/finance.txt
+	@$(PIP) install --require-hashes -r requirements/finance.txt -r requirements/test.txt
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json .venv/base
@@ -67,7 +67,8 @@ requirements: ## lock the dependencies again, with hashes (needs uv)
 	@$(LOCK) pyproject.toml --output-file requirements/base.txt
 	@$(LOCK) requirements/build.in --output-file requirements/build.txt
 	@$(LOCK) pyproject.toml --extra security --constraint requirements/base.txt -o requirements/security.txt
-	@$(LOCK) requirements/test.in --constraint requirements/security.txt -o requirements/test.txt
+	@$(LOCK) pyproject.toml --extra finance --constraint requirements/security.txt -o requirements/finance.txt
+	@$(LOCK) requirements/test.in --constraint requirements/finance.txt -o requirements/test.txt
 	@$(LOCK) requirements/oracles.in --output-file requirements/oracles.txt
 
 oracles: .venv/test ## ask independent implementations about the vectors again (own environment)
