@@ -5,6 +5,7 @@ import {GasTests} from "./Gas.t.sol";
 import {MandateCreationTests} from "./MandateCreation.t.sol";
 import {MandateCustodyTests} from "./MandateCustody.t.sol";
 import {MandateExecutionTests} from "./MandateExecution.t.sol";
+import {MandateGuardTests} from "./MandateGuard.t.sol";
 import {MandateOathTests} from "./MandateOath.t.sol";
 import {MandateSuspensionTests} from "./MandateSuspension.t.sol";
 import {MandateTermsTests} from "./MandateTerms.t.sol";
@@ -17,5 +18,6 @@ contract MandateTest is
     MandateOathTests,
     MandateCustodyTests,
     MandateSuspensionTests,
+    MandateGuardTests,
     GasTests
 {}

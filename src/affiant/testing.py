@@ -21,13 +21,14 @@ from affiant.agent.runtime import Runtime
 from affiant.kernel import errors, merkle, statement
 from affiant.kernel import mandate as rules
 from affiant.kernel import suspension as stays
-from affiant.kernel.action import ANYONE, BoundAction
+from affiant.kernel.action import ANYONE, Action, BoundAction
 from affiant.kernel.body import ALERT, CORE_KINDS, DECISION
 from affiant.kernel.checkpoint import Checkpoint, LogPolicy
 from affiant.kernel.encoding import jcs_encode, sha256, to_hex
 from affiant.kernel.errors import CallReverted
 from affiant.kernel.identity import Ed25519Key, LedgerKey, recover
 from affiant.kernel.mandate import Bucket, Guardian, Rule, State, Terms
+from affiant.kernel.model import Call
 from affiant.kernel.ports import (
     Anchored,
     Attempt,
@@ -97,6 +98,7 @@ class LedgerSimulator:
         self.chain_id = chain_id
         self.name = f"simulated chain {chain_id}"
         self.targets: dict[bytes, Callable[[bytes, int], object]] = {}  # given calldata and value
+        self.guards: dict[bytes, Callable[[Action, bytes], object]] = {}  # raise what is refused
         self._clock = clock
         self._peaks: defaultdict[bytes, list[bytes]] = defaultdict(list)
         self._seats: defaultdict[bytes, list[Seat]] = defaultdict(list)
@@ -187,6 +189,11 @@ class LedgerSimulator:
         subject = BoundAction(self.chain_id, mandate, called).digest
         self._sworn(terms, subject, told, log, seat)
         leaf = told.leaf
+        if terms.guard is not None:
+            try:
+                self.guards[terms.guard](called, leaf)
+            except Exception as error:
+                raise CallReverted("GuardRefused", f" ({error!r})") from error
         try:
             self.targets[called.target](called.data, called.value)
         except Exception as error:
@@ -197,6 +204,16 @@ class LedgerSimulator:
         done = Execution(leaf, subject, called.nonce, transaction, block, number, gas=100_000)
         self._executions[mandate].append(done)
         return done
+
+    def rehearse(self, mandate: bytes, call: Call, model: bytes) -> int:
+        """Check a call as `execute` would, but for guard and target, which are not asked."""
+        terms, state, now = self.terms(mandate), self.state(mandate), self.now()
+        bound = (call.target, call.value, call.data, now + terms.longest_life, ANYONE, bytes(32))
+        try:
+            rules.check(terms, state, Action(state.epoch, state.nonce, model, *bound), now=now)
+        except errors.MandateRefused as error:
+            raise CallReverted(error.rule, f" ({error.message})") from error
+        return 100_000
 
     def attempt(self, action: BoundAction, told: Statement, sender: bytes = OPERATOR) -> bytes:
         """Mine a call of `execute` that fails; return the transaction's hash."""

@@ -173,7 +173,7 @@ def test_an_invalid_alert_is_refused(case: dict[str, Any]) -> None:
 
 def test_a_guardian_is_bounded_second_by_second() -> None:
     """Each step is allowed or refused as told, and leaves the state told."""
-    file, (_, watched) = read("suspension.json"), read("mandate.json")["terms"]
+    file, watched = read("suspension.json"), read("mandate.json")["terms"][1]
     terms, state = Terms.from_json(watched["terms"]), mandate.State()
     header = bytes.fromhex(file["header_prefix"])
     assert terms.guardian is not None

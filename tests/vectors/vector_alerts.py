@@ -303,10 +303,18 @@ def granted_terms() -> dict[str, Any]:
         ),
     ]
     missing = {name: value for name, value in watched.items() if name != "guardian"}
+    guarded = terms(guard=THIEF.address).to_json()
+    unguarded: list[tuple[str, str, Any]] = [
+        ("no guard, as the zero address", "bad-terms", "0x" + "00" * 20),
+        ("no guard, as text", "not-hex", ""),
+        ("a guard of 32 bytes", "wrong-length", "0x" + "ab" * 32),
+        ("a guard in upper case", "not-hex", "0x" + "AB" * 20),
+    ]
     return {
         "terms": [
             {"name": "without a guardian", "terms": plain},
             {"name": "with a guardian", "terms": watched},
+            {"name": "with a guard", "terms": guarded},
         ],
         "invalid_terms": [
             {"name": "guardian left out", "reason": "bad-terms", "terms": missing},
@@ -314,6 +322,15 @@ def granted_terms() -> dict[str, Any]:
                 {"name": name, "reason": reason, "terms": {**watched, "guardian": value}}
                 for name, reason, value in broken
             ),
+            *(
+                {"name": name, "reason": reason, "terms": {**guarded, "guard": value}}
+                for name, reason, value in unguarded
+            ),
+            {
+                "name": "guard left out",
+                "reason": "bad-terms",
+                "terms": {name: value for name, value in plain.items() if name != "guard"},
+            },
         ],
     }
 

@@ -9,6 +9,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {Action, ActionDigest} from "./Action.sol";
 import {LeakyBucket} from "./Bucket.sol";
+import {IGuard} from "./IGuard.sol";
 import {ILogAnchor, Seat} from "./ILogAnchor.sol";
 import {Oath} from "./Oath.sol";
 import {Rfc9162} from "./Rfc9162.sol";
@@ -79,6 +80,8 @@ contract Mandate {
     error OutsideSeat(uint64 index, uint64 start, uint64 end);
     /// @notice The anchor holds no such seat; its root is what the path leads to.
     error SeatNotHeld(bytes32 logId, uint64 count, bytes32 root);
+    /// @notice The guard refused the action with this data, an error that names what would not hold.
+    error GuardRefused(bytes reason);
     /// @notice The call failed with this data.
     error CallFailed(bytes returned);
 
@@ -183,6 +186,7 @@ contract Mandate {
         bytes32 leaf = _requireSworn(
             granted, granted.account(TermsCode.AGENT), granted.follow(TermsCode.HEADER), Statement.DECISION, subject, oath
         );
+        _requireGuard(granted.account(TermsCode.GUARD), action, leaf);
 
         _state.nonce = current.nonce + 1;
         if (bucket == 0) _state.firstMark = uint136(mark);
@@ -442,6 +446,15 @@ contract Mandate {
         Seat memory seat = Seat(oath.seat.count, start, end, oath.seat.time, root);
         if (!ILogAnchor(granted.account(TermsCode.ANCHOR)).holds(logId, seat)) {
             revert SeatNotHeld(logId, seat.count, root);
+        }
+    }
+
+    /// @dev The last of the checks. Its refusal is wrapped, like a target's. A guard without code refuses everything.
+    function _requireGuard(address guard, Action calldata action, bytes32 leaf) private view {
+        if (guard == address(0)) return;
+        try IGuard(guard).check(action, leaf) {}
+        catch (bytes memory reason) {
+            revert GuardRefused(reason);
         }
     }
 

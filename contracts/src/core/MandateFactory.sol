@@ -46,6 +46,8 @@ contract MandateFactory {
     error GuardianUnbounded(uint32 limit, uint32 window);
     /// @notice Terms without a guardian that tell a guardian's limit, window, header or key.
     error StrayGuardian();
+    /// @notice There is no contract at the guard.
+    error GuardWithoutCode(address guard);
     /// @notice The terms allow nothing.
     error NoRules();
     /// @notice Neither the anchor nor the factory may be a target.
@@ -91,6 +93,7 @@ contract MandateFactory {
 
         _requireParties(terms, agent);
         _requireGuardian(terms.guardian, guardian);
+        if (terms.guard != address(0) && terms.guard.code.length == 0) revert GuardWithoutCode(terms.guard);
         if (terms.validFrom >= terms.validUntil) revert NeverValid(terms.validFrom, terms.validUntil);
         if (terms.longestLife == 0) revert NoLife();
         _requireBuckets(terms.buckets);

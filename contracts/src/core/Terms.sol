@@ -49,6 +49,7 @@ struct Guardian {
 /// @param longestLife most seconds from the time a decision was sworn to its deadline
 /// @param header the agent's COSE protected header without its last four bytes, the time
 /// @param guardian who may suspend the agent
+/// @param guard what judges every action as a whole; 0 for nothing
 /// @param buckets what is metered
 /// @param rules what may be called
 /// @param extensions empty in version 1
@@ -62,6 +63,7 @@ struct Terms {
     uint32 longestLife;
     bytes header;
     Guardian guardian;
+    address guard;
     Bucket[] buckets;
     Rule[] rules;
     bytes extensions;

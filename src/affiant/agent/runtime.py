@@ -29,7 +29,7 @@ from affiant.kernel.errors import (
     MandateRefused,
     RegistrationRefused,
 )
-from affiant.kernel.house import Act
+from affiant.kernel.house import Act, Rehearsal
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import State
 from affiant.kernel.model import Call, Doubt, Input, Model, Proposal
@@ -77,6 +77,17 @@ class Runtime:
         """
         with self.turn:
             return self._act(job, mandate, model, inputs)
+
+    def rehearse(self, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Rehearsal:
+        """Decide and ask the chain what would become of it: nothing is sworn, logged or sent."""
+        answer = model.predict([item.value for item in inputs])
+        if isinstance(answer, Doubt):
+            return Rehearsal(None, answer.rule, answer.reason)
+        try:
+            gas = self.ledger.rehearse(mandate, answer.call, model.digest)
+        except CallReverted as error:
+            return Rehearsal(answer, error.error, error.message)
+        return Rehearsal(answer, None, answer.reason, gas)
 
     def recall(self, job: str) -> Act | None:
         """Return what became of a job that was decided, following it to its end; or None."""

@@ -158,6 +158,7 @@ class RealHouse:
         rules: Sequence[Rule],
         buckets: Sequence[Bucket],
         guardian: LedgerKey | None = None,
+        guard: bytes | None = None,
     ) -> bytes:
         """Find or create the mandate of that name with exactly these terms; return its address."""
         told = Terms(
@@ -172,6 +173,7 @@ class RealHouse:
             buckets=tuple(buckets),
             rules=tuple(rules),
             guardian=None if guardian is None else _guardian(guardian),
+            guard=guard,
         )
         told.check_usable()
         digest = sha256(jcs_encode(told.to_json()))
@@ -194,6 +196,12 @@ class RealHouse:
     def call(self, address: bytes, artifact: Mapping[str, Any], name: str, *arguments: Any) -> Any:
         """Read from a contract."""
         return self._chain.call(address, artifact, name, *arguments)
+
+    def events(
+        self, address: bytes, artifact: Mapping[str, Any], name: str
+    ) -> list[Mapping[str, Any]]:
+        """Return a contract's events of that name, oldest first."""
+        return self._chain.events(address, artifact, name)
 
     def send(
         self,

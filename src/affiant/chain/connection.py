@@ -42,6 +42,7 @@ Artifact = Mapping[str, Any]
 DEPLOYER = bytes.fromhex("4e59b44847b379578588920ca78fbf26c0b4956c")
 _SALT = b"\0" * 32
 _WAIT_SECONDS = 120
+_QUOTED = {"CallFailed": "target", "GuardRefused": "guard"}
 _RESERVE = 1.25  # gas limit above the estimate: storage may have changed by the time it runs
 
 
@@ -169,6 +170,7 @@ class Connection:
         constructor = [entry for entry in artifact["abi"] if entry["type"] == "constructor"]
         if constructor:
             code += encode(get_abi_input_types(constructor[0]), arguments)
+        self._learn_errors(artifact["abi"])
         address = keccak256(b"\xff" + DEPLOYER + _SALT + keccak256(code))[12:]
         if not self.has_code(address):
             if not self.has_code(DEPLOYER):
@@ -184,10 +186,33 @@ class Connection:
                 )
         return address
 
+    def estimate(
+        self,
+        address: bytes,
+        artifact: Artifact,
+        name: str,
+        *arguments: Any,
+        instead: Mapping[bytes, bytes],
+    ) -> int:
+        """Return the gas that a call would take if there were other code at some addresses.
+
+        Raises:
+            CallReverted: it would be refused.
+        """
+        data = self._function(address, artifact, name, arguments)._encode_transaction_data()  # noqa: SLF001 (as above)
+        request: Any = {"from": _checksum(self._payer.address), "to": _checksum(address)}
+        request |= {"data": data, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
+        other: Any = {_checksum(where): {"code": to_hex(code)} for where, code in instead.items()}
+        return int(self._ask(lambda: self._web3.eth.estimate_gas(request, "latest", other)))
+
+    def code(self, address: bytes) -> bytes:
+        """Return the code at an address; nothing if there is no contract."""
+        where = _checksum(address)
+        return bytes(self._ask(lambda: self._web3.eth.get_code(where)))
+
     def has_code(self, address: bytes) -> bool:
         """Tell whether there is a contract at an address."""
-        where = _checksum(address)
-        return bool(self._ask(lambda: self._web3.eth.get_code(where)))
+        return bool(self.code(address))
 
     def events(
         self,
@@ -318,10 +343,12 @@ class Connection:
         name, values = self._decoded(raw)
         if name is None:
             return CallReverted(to_hex(raw[:4]) if raw else "no reason", f" ({error.message})")
-        if name == "CallFailed":
-            # What the target said is told as its word: it must not pass for the mandate's own.
-            inner, _ = self._decoded(values["returned"])
-            return CallReverted(name, f" (the target said {inner or to_hex(values['returned'])})")
+        if name in _QUOTED:
+            # What another contract said is told as its word: it must not pass for the mandate's.
+            (said,) = values.values()
+            inner, fields = self._decoded(said)
+            told = [inner or to_hex(said), *(f"{f} {_shown(value)}" for f, value in fields.items())]
+            return CallReverted(name, f" (the {_QUOTED[name]} said {', '.join(told)})")
         told = [f"{field} {_shown(value)}" for field, value in values.items()]
         return CallReverted(name, f" ({', '.join(told)})")
 

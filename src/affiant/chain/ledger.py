@@ -8,12 +8,14 @@ from typing import Any
 from affiant.chain import artifacts, mandates
 from affiant.chain.connection import Connection
 from affiant.chain.follower import Follower
+from affiant.chain.rehearsal import rehearse
 from affiant.kernel import merkle
 from affiant.kernel.action import BoundAction
 from affiant.kernel.encoding import to_hex
 from affiant.kernel.errors import CallReverted, IntegrityError, LedgerError, MandateUnknown
 from affiant.kernel.identity import LedgerKey, PublicKey
 from affiant.kernel.mandate import Level, State, Terms, Watch
+from affiant.kernel.model import Call
 from affiant.kernel.ports import Anchored, Block, Execution, Head, LogView, Seat, Suspended
 from affiant.kernel.statement import Statement
 from affiant.kernel.suspension import BoundSuspension, Suspension
@@ -174,6 +176,15 @@ class EvmLedger:
             action.mandate, self._mandate_abi, "Executed", told.leaf, since=number
         )
         return self._execution(events[0], receipt)
+
+    def rehearse(self, mandate: bytes, call: Call, model: bytes) -> int:
+        """Ask what would become of a call now; nothing is signed, sent or changed.
+
+        Raises:
+            CallReverted: mandate, guard or target would refuse it.
+        """
+        terms, state = self.terms(mandate), self.state(mandate)
+        return rehearse(self._chain, mandate, terms, state, call, model)
 
     def suspend(
         self, suspension: BoundSuspension, told: Statement, log: LogView, seat: Seat

@@ -34,13 +34,13 @@ def terms_to_abi(terms: Terms) -> tuple[Any, ...]:
     watch = terms.guardian or Guardian(ANYONE, 0, 0, b"")
     guardian = (watch.account, watch.limit, watch.window, watch.header)
     head = (terms.principal, terms.agent, terms.anchor, terms.log_id, terms.valid_from)
-    tail = (terms.valid_until, terms.longest_life, terms.header, guardian, buckets, rules)
-    return (*head, *tail, terms.extensions)
+    tail = (terms.valid_until, terms.longest_life, terms.header, guardian)
+    return (*head, *tail, terms.guard or ANYONE, buckets, rules, terms.extensions)
 
 
 def terms_from_abi(value: Any) -> Terms:
     """Read the `Terms` tuple."""
-    *head, header, (account, limit, window, alert), buckets, rules, extensions = value
+    *head, header, (account, limit, window, alert), guard, buckets, rules, extensions = value
     principal, agent, anchor, log_id, valid_from, valid_until, longest_life = head
     return Terms(
         principal=_address(principal),
@@ -64,6 +64,7 @@ def terms_from_abi(value: Any) -> Terms:
             for target, selector, amount_word, bucket, cap, pins in rules
         ),
         guardian=Guardian(_address(account), limit, window, alert) if window else None,
+        guard=None if _address(guard) == ANYONE else _address(guard),
         extensions=extensions,
     )
 

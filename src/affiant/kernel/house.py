@@ -35,6 +35,22 @@ class Act:
         return f"executed in 0x{transaction}, sworn in 0x{self.decision.leaf.hex()}"
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """What would become of a decision now."""
+
+    proposal: Proposal | None
+    refused: str | None = None
+    """The rule that would stop it; None if it would run."""
+    reason: str = ""
+    gas: int | None = None
+
+    def __str__(self) -> str:
+        if self.refused is not None:
+            return f"would be refused ({self.refused}): {self.reason}"
+        return f"would be executed, for {self.gas} gas: {self.reason}"
+
+
 class Agent(Protocol):
     """Whoever decides under oath."""
 
@@ -43,6 +59,10 @@ class Agent(Protocol):
 
     def act(self, job: str, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Act:
         """Decide over the inputs, under oath, and act: once per job, however often called."""
+        ...
+
+    def rehearse(self, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Rehearsal:
+        """Decide and ask the chain what would become of it: nothing is sworn, logged or sent."""
         ...
 
     def recall(self, job: str) -> Act | None:
@@ -146,10 +166,12 @@ class House(Protocol):
         rules: Sequence[Rule],
         buckets: Sequence[Bucket],
         guardian: LedgerKey | None = None,
+        guard: bytes | None = None,
     ) -> bytes:
         """Find or create the mandate of that name; return its address.
 
-        The guardian may suspend the agent, on sworn alerts, for at most one day in any seven.
+        The guardian may suspend the agent, on sworn alerts, for at most one day in any seven. The
+        guard is a contract, an `IGuard`, that judges every action as a whole.
         """
         ...
 
@@ -163,6 +185,12 @@ class House(Protocol):
 
     def call(self, address: bytes, artifact: Mapping[str, Any], name: str, *arguments: Any) -> Any:
         """Read from a contract."""
+        ...
+
+    def events(
+        self, address: bytes, artifact: Mapping[str, Any], name: str
+    ) -> list[Mapping[str, Any]]:
+        """Return a contract's events of that name, oldest first: what `args` hold, and where."""
         ...
 
     def send(

@@ -93,6 +93,8 @@ class Terms:
     buckets: tuple[Bucket, ...]
     rules: tuple[Rule, ...]
     guardian: Guardian | None = None
+    guard: bytes | None = None
+    """The contract that judges every action as a whole, after the rules; the chain asks it."""
     extensions: bytes = b""
     """Room for later terms; version 1 knows none and refuses any."""
 
@@ -108,6 +110,7 @@ class Terms:
             "longestLife": self.longest_life,
             "header": to_hex(self.header),
             "guardian": _guardian_to_json(self.guardian),
+            "guard": None if self.guard is None else to_hex(self.guard),
             "buckets": [{"limit": str(b.limit), "window": b.window} for b in self.buckets],
             "rules": [
                 {
@@ -146,6 +149,7 @@ class Terms:
                 buckets=tuple(Bucket(int(b["limit"]), int(b["window"])) for b in value["buckets"]),
                 rules=tuple(_rule_from_json(rule) for rule in value["rules"]),
                 guardian=_guardian_from_json(value["guardian"]),
+                guard=None if value["guard"] is None else from_hex(value["guard"], 20),
                 extensions=from_hex(value["extensions"]),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -155,6 +159,8 @@ class Terms:
         watch = terms.guardian
         if watch is not None and not (2 <= watch.limit < watch.window < 1 << 32):
             raise MalformedError("bad-terms", "a guardian that is bound to nothing")
+        if terms.guard == ANYONE:
+            raise MalformedError("bad-terms", "no guard is null, not the zero address")
         if any(bucket.window < 1 or bucket.limit < 2 for bucket in terms.buckets):
             raise MalformedError("bad-terms", "a bucket bounds nothing")
         if any(not 0 <= rule.bucket < len(terms.buckets) for rule in terms.rules):
@@ -225,7 +231,7 @@ def check(terms: Terms, state: State, action: Action, *, now: int, iat: int | No
     """Decide whether an action may run at `now`; return the state after it.
 
     `iat` is when the decision was sworn; without it the sworn-at rules are checked as of `now`.
-    Signature, proof and the target's code are the contract's to check.
+    Signature, proof, the target's code and the guard's judgement are the contract's to check.
 
     Raises:
         MandateRefused: `rule` names the contract's error.

@@ -9,6 +9,7 @@ from affiant.kernel.action import BoundAction
 from affiant.kernel.checkpoint import LogPolicy
 from affiant.kernel.identity import LedgerKey, PublicKey
 from affiant.kernel.mandate import State, Terms
+from affiant.kernel.model import Call
 from affiant.kernel.statement import Statement
 from affiant.kernel.suspension import BoundSuspension, Suspension
 
@@ -213,6 +214,14 @@ class Ledger(Protocol):
 
         Raises:
             CallReverted: the contract refused; nothing was sent.
+        """
+        ...
+
+    def rehearse(self, mandate: bytes, call: Call, model: bytes) -> int:
+        """Ask what would become of a call now, and of its gas; nothing is signed or sent.
+
+        Raises:
+            CallReverted: the mandate, its guard or the target would refuse it.
         """
         ...
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from affiant.agent.runtime import Runtime
 from affiant.kernel import body as bodies
-from affiant.kernel.action import BoundAction
+from affiant.kernel.action import Action, BoundAction
 from affiant.kernel.encoding import to_hex
 from affiant.kernel.errors import (
     AffiantError,
@@ -160,6 +160,24 @@ def test_a_failed_call_is_an_outcome(shop: Shop) -> None:
     act = shop.pay()
     assert (act.refused, shop.ledger.executions(shop.mandate)) == ("CallFailed", [])
     assert "no funds" in act.reason
+
+
+def test_what_a_guard_refuses_is_an_outcome(shop: Shop) -> None:
+    """A guard sees the action; what it refuses never reaches the target, and is sworn with why."""
+    seen = []
+
+    def refuses(action: Action, leaf: bytes) -> None:
+        seen.append((action.data, leaf))
+        raise ValueError("PairApart")
+
+    granted = replace(shop.ledger.terms(shop.mandate), guard=b"g" * 20)
+    shop.ledger.guards[b"g" * 20] = refuses
+    shop.mandate = shop.ledger.grant(granted)
+    act = shop.pay(units=400)
+    assert act.refused == "GuardRefused"
+    assert "PairApart" in act.reason
+    assert seen == [(transfer(400).data, act.decision.leaf)]
+    assert (shop.paid, shop.ledger.executions(shop.mandate)) == ([], [])
 
 
 @pytest.mark.parametrize("data", [b'{"units":400}', None], ids=["altered", "missing"])

@@ -360,7 +360,7 @@ def test_junk_in_a_guardian_is_refused(name: str, junk: Any) -> None:
 
 def test_terms_go_there_and_back() -> None:
     """Terms read back from their JSON form."""
-    for terms in (TERMS, replace(TERMS, guardian=GUARDIAN)):
+    for terms in (TERMS, replace(TERMS, guardian=GUARDIAN), replace(TERMS, guard=b"g" * 20)):
         assert Terms.from_json(terms.to_json()) == terms
 
 
@@ -369,7 +369,7 @@ def test_terms_go_there_and_back() -> None:
 def test_junk_in_terms_is_refused(name: str, junk: Any) -> None:
     """Terms with junk in a field are refused, never a crash."""
     value = {**TERMS.to_json(), name: junk}
-    if (name, junk) in (("buckets", []), ("rules", []), ("guardian", None)):
+    if (name, junk) in (("buckets", []), ("rules", []), ("guardian", None), ("guard", None)):
         return
     with pytest.raises(MalformedError):
         Terms.from_json(value)
