@@ -6,8 +6,10 @@ a `Doubt` (no call, with reasons). The call is part of the answer, so a replay c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any, Protocol
 
 from affiant.kernel.encoding import jcs_decode, jcs_encode, sha256, to_hex
@@ -94,10 +96,21 @@ class Model(Protocol):
         ...
 
 
-def code_digest(name: str, version: str, sources: Mapping[str, bytes]) -> bytes:
-    """Return the digest of a model that is code: SHA-256 over name, version and its sources."""
-    told = {path: to_hex(sha256(source)) for path, source in sources.items()}
-    return sha256(jcs_encode({"name": name, "version": version, "sources": told}))
+class CodeModel:
+    """A model that is code of this package: a base for such models, which add `predict`."""
+
+    name: str
+    version: str = "1"
+    deterministic: bool = True
+    sources: tuple[str, ...]
+    """The files, from the package's folder on, that its answers depend on; and on nothing else."""
+
+    @functools.cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over name, version and sources."""
+        folder = resources.files("affiant")
+        told = {path: to_hex(sha256((folder / path).read_bytes())) for path in self.sources}
+        return sha256(jcs_encode({"name": self.name, "version": self.version, "sources": told}))
 
 
 def commitment(salt: bytes, data: bytes) -> bytes:

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from importlib import resources
 from typing import Any
 
 from affiant.kernel.encoding import from_hex, to_hex
-from affiant.kernel.model import Doubt, Input, Model, Proposal, code_digest
+from affiant.kernel.model import CodeModel, Doubt, Input, Model, Proposal
 from affiant.kernel.token import SettlementToken
 
 SOURCE = "orders desk"
-_SOURCES = ("verticals/security/invoices.py", "kernel/token.py")
 
 
-@dataclass(frozen=True)
-class PayInvoice:
+class PayInvoice(CodeModel):
     """Pays an invoice as it stands."""
 
-    name: str = "affiant.security.pay-invoice"
-    version: str = "1"
-    deterministic: bool = True
-
-    @functools.cached_property
-    def digest(self) -> bytes:
-        """SHA-256 over name, version and the sources that the answer depends on."""
-        folder = resources.files("affiant")
-        sources = {source: (folder / source).read_bytes() for source in _SOURCES}
-        return code_digest(self.name, self.version, sources)
+    name = "affiant.security.pay-invoice"
+    sources = ("verticals/security/invoices.py", "kernel/token.py")
 
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (invoice,), as `invoice` makes it."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from importlib import resources
 from typing import Any
 
 from affiant.kernel.encoding import from_hex, to_hex
-from affiant.kernel.model import Doubt, Input, Model, Proposal, code_digest
+from affiant.kernel.model import CodeModel, Doubt, Input, Model, Proposal
 from affiant.kernel.token import SettlementToken
 from affiant.verticals.supply.demand import Demand
 from affiant.verticals.supply.forecast import forecast
@@ -25,27 +22,11 @@ _SOURCES = (
 )
 
 
-@dataclass(frozen=True)
-class _SourcedModel:
-    """What the vertical's models share: their answers depend on their sources and inputs alone."""
-
-    name: str
-    version: str = "1"
-    deterministic: bool = True
-
-    @functools.cached_property
-    def digest(self) -> bytes:
-        """SHA-256 over name, version and the sources that the answer depends on."""
-        folder = resources.files("affiant")
-        sources = {source: (folder / source).read_bytes() for source in _SOURCES}
-        return code_digest(self.name, self.version, sources)
-
-
-@dataclass(frozen=True)
-class ReorderModel(_SourcedModel):
+class ReorderModel(CodeModel):
     """Seasonal naive with drift, then the newsvendor rule, then a transfer to the supplier."""
 
-    name: str = "affiant.supply.reorder"
+    name = "affiant.supply.reorder"
+    sources = _SOURCES
 
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (history, terms of trade), as `history_input` and `trade_input` make them."""
@@ -62,11 +43,11 @@ class ReorderModel(_SourcedModel):
         return Proposal(call, output, order.reason, confidence)
 
 
-@dataclass(frozen=True)
-class GreedyModel(_SourcedModel):
+class GreedyModel(CodeModel):
     """Pays whatever a supplier asks: what a model gone wrong would do. Stories refuse it."""
 
-    name: str = "affiant.supply.greedy"
+    name = "affiant.supply.greedy"
+    sources = _SOURCES
 
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (terms of trade, a supplier's offer)."""
