@@ -45,7 +45,7 @@ from affiant.kernel.suspension import BoundSuspension
 from affiant.log.sequencer import Sequencer
 from affiant.log.storage import Storage
 
-ANCHOR, OPERATOR = b"\xaa" * 20, b"\x0e" * 20
+ANCHOR, FACTORY, OPERATOR = b"\xaa" * 20, b"\xfa" * 20, b"\x0e" * 20
 
 
 @dataclass
@@ -97,6 +97,7 @@ class LedgerSimulator:
     def __init__(self, clock: Clock, *, chain_id: int = 31337) -> None:
         self.chain_id = chain_id
         self.name = f"simulated chain {chain_id}"
+        self.factory_address = FACTORY
         self.targets: dict[bytes, Callable[[bytes, int], object]] = {}  # given calldata and value
         self.guards: dict[bytes, Callable[[Action, bytes], object]] = {}  # raise what is refused
         self._clock = clock

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from affiant.kernel.house import Vertical
     from affiant.kernel.model import Model
 
-VERTICALS = ("supply", "security")
+VERTICALS = ("supply", "security", "finance")
+JOINED = {"finance": "affiant.apps.stories.finance"}
+"""Verticals whose story and models join another's part: the module that brings them together."""
 
 
 def vertical(name: str) -> Vertical:
@@ -30,6 +33,8 @@ def vertical(name: str) -> Vertical:
     if name not in VERTICALS:
         raise InputError(f"there is no story {name!r}", f"Choose one of: {', '.join(VERTICALS)}")
     found: Vertical = importlib.import_module(f"affiant.verticals.{name}.vertical").VERTICAL
+    if name in JOINED:
+        return replace(found, story=f"{JOINED[name]}:story", models=f"{JOINED[name]}:models")
     return found
 
 

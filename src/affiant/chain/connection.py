@@ -373,7 +373,12 @@ def _named(fields: list[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, 
 
 
 def _shown(value: object) -> object:
-    return to_hex(value) if isinstance(value, bytes) else value
+    """Return a value as people read it; a word that holds a name, as that name."""
+    if not isinstance(value, bytes):
+        return value
+    name = value.rstrip(b"\0")
+    is_name = len(value) == 32 and name.isascii() and name.decode("ascii", "replace").isprintable()
+    return repr(name.decode()) if is_name and len(name) > 3 else to_hex(value)
 
 
 def _checksum(address: bytes) -> ChecksumAddress:

@@ -177,6 +177,11 @@ class Ledger(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def factory_address(self) -> bytes:
+        """Who made every mandate here."""
+        ...
+
     def now(self) -> int:
         """Return the newest block's time."""
         ...

@@ -1,0 +1,55 @@
+"""The vault's agent: prices and holdings in, one rebalancing out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from affiant.kernel.encoding import from_hex, to_hex
+from affiant.kernel.model import CodeModel, Doubt, Input, Proposal
+from affiant.verticals.finance import calls, strategy
+
+PPM = strategy.PPM
+SLACK = 100
+"""Ppm of the vault by which its turnover may exceed what was reckoned: funds round to whole units,
+and accrue between the decision and its execution."""
+
+
+class AllocationModel(CodeModel):
+    """Risk parity under a volatility target; stays where a move would change little."""
+
+    name = "affiant.finance.allocation"
+    sources = (
+        "verticals/finance/allocation.py",
+        "verticals/finance/calls.py",
+        "verticals/finance/strategy.py",
+    )
+
+    def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
+        """Answer to (prices, holdings), as `prices_input` and `holdings_input` make them."""
+        prices, held = inputs
+        found = strategy.decide(list(prices["series"].values()), held["weights"])
+        if isinstance(found, strategy.Stay):
+            return Doubt(found.rule, found.reason)
+        most = int(held["assets"]) * (found.turnover + SLACK) // PPM
+        output = {
+            "weights": dict(zip(prices["series"], found.weights, strict=True)),
+            "turnover": found.turnover,
+            "volatility": found.volatility,
+        }
+        call = calls.rebalance(from_hex(held["vault"], 20), most, found.weights)
+        return Proposal(call, output, f"{found.reason}; turns over {found.turnover} ppm")
+
+
+def prices_input(series: Mapping[str, Sequence[float]], until: str) -> Input:
+    """Return the prices of each fund's market, oldest first, up to a day."""
+    told = {name: list(prices) for name, prices in series.items()}
+    shape = (len(told), min(map(len, told.values()), default=0))
+    value = {"series": told, "until": until}
+    return Input.of(value, source="market closes", units="price per unit", shape=shape)
+
+
+def holdings_input(vault: bytes, assets: int, weights: Sequence[int]) -> Input:
+    """Return what a vault holds: its assets in all, and each fund's share in ppm."""
+    value = {"vault": to_hex(vault), "assets": str(assets), "weights": list(weights)}
+    return Input.of(value, source="the vault", units="smallest units of the asset, ppm")

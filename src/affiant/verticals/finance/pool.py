@@ -1,0 +1,112 @@
+"""A pool on chain: its fee's bounds, its own trades as the agent reads them, and trading in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from affiant.kernel.house import House
+from affiant.kernel.identity import LedgerKey
+from affiant.kernel.mandate import Bucket
+from affiant.kernel.token import SettlementToken
+from affiant.verticals.finance import calls
+from affiant.verticals.finance.contracts import appoint, artifact
+from affiant.verticals.finance.fee import FeeBounds, FeeSchedule
+
+PIPS = 1_000_000
+FOREVER = 2**63
+BOUNDS = FeeBounds(lowest=500, highest=10_000, step=2_500, delay=1)
+"""5 to 100 bp, at most 25 bp at once, once a second: a demo has no hours to wait."""
+FIRST_FEE = 3_000
+SCHEDULE = FeeSchedule(thresholds=(25_000, 40_000), fees=(2_000, 3_500, 7_000))
+"""Fees in pips by the volatility of a day: 20 bp in normal times, 70 bp in stress."""
+CHANGES_A_DAY = 1_000
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A constant-product pool of goods (token 0) and money (token 1)."""
+
+    house: House
+    address: bytes
+    goods: SettlementToken
+    money: SettlementToken
+    mandate: bytes
+    bounds: FeeBounds
+
+    @property
+    def fee(self) -> int:
+        """The fee, in pips."""
+        return int(self.read("fee"))
+
+    @property
+    def since(self) -> int:
+        """Seconds since the fee last changed."""
+        return self.house.clock.now() - int(self.read("feeChangedAt"))
+
+    @property
+    def price(self) -> float:
+        """Money for one of the goods."""
+        return float(self.read("reserve1") / self.read("reserve0"))
+
+    def read(self, name: str, *arguments: Any) -> Any:
+        """Read from the contract."""
+        return self.house.call(self.address, artifact("Pool"), name, *arguments)
+
+    def trades(self, block_seconds: int) -> list[tuple[int, float]]:
+        """Return (time, price after it) of every trade; a block stands for so many seconds."""
+        swaps = self.house.events(self.address, artifact("Pool"), "Swapped")
+        told = ((swap["blockNumber"], swap["args"]) for swap in swaps)
+        return [(n * block_seconds, args["reserve1"] / args["reserve0"]) for n, args in told]
+
+    def arbitrage(self, trader: LedgerKey, market: float) -> bool:
+        """Trade to where it no longer pays, as arbitrageurs do; tell whether it paid at all."""
+        keep = 1 - self.fee / PIPS
+        goods, money = int(self.read("reserve0")), int(self.read("reserve1"))
+        price = money / goods
+        if price < market * keep:
+            token, amount = self.money, (math.sqrt(goods * money * market * keep) - money) / keep
+        elif price > market / keep:
+            token, amount = self.goods, (math.sqrt(goods * money * keep / market) - goods) / keep
+        else:
+            return False
+        self.swap(trader, token, int(amount))
+        return True
+
+    def swap(self, trader: LedgerKey, token: SettlementToken, amount: int) -> bytes:
+        """Swap so many smallest units of a token; return the transaction's hash."""
+        told = (token.address, amount, 0, trader.address, FOREVER)
+        return self.house.send(trader, self.address, artifact("Pool"), "swap", *told)
+
+    def supply(self, owner: LedgerKey, provider: LedgerKey, goods: int, money: int) -> None:
+        """Give an account tokens and let the pool take them; into an empty pool, add them all."""
+        erc20 = self.house.artifact("SettlementToken")
+        for token, amount in ((self.goods, goods), (self.money, money)):
+            token.fund(self.house, owner, provider.address, amount)
+            allowed = self.house.call(
+                token.address, erc20, "allowance", provider.address, self.address
+            )
+            if allowed < 2**200:
+                self.house.send(provider, token.address, erc20, "approve", self.address, 2**256 - 1)
+
+
+def open_pool(house: House, owner: LedgerKey, agent: LedgerKey) -> Pool:
+    """Find or make the pool of an owner, and the mandate under which an agent sets its fee."""
+    erc20 = house.artifact("SettlementToken")
+    money = SettlementToken.deploy(house, owner)
+    goods = SettlementToken(house.deploy(erc20, "Barrel of oil", "OIL", owner.address))
+    limits = (BOUNDS.lowest, BOUNDS.highest, BOUNDS.step, BOUNDS.delay)
+    factory = house.ledger.factory_address
+    told = (goods.address, money.address, limits, FIRST_FEE, owner.address, factory)
+    address = house.deploy(artifact("Pool"), *told)
+    mandate = house.grant(
+        "pool fee",
+        principal=owner,
+        agent=agent,
+        rules=[calls.fee_rule(address)],
+        buckets=[Bucket(2 * CHANGES_A_DAY, DAY)],
+    )
+    appoint(house, owner, address, "Pool", mandate)
+    return Pool(house, address, goods, money, mandate, BOUNDS)

@@ -1,0 +1,344 @@
+"""The story: a year of crisis in a pool, an oracle and a vault, and two who want to be paid."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from affiant.kernel.encoding import keccak256, to_hex
+from affiant.kernel.house import Act, House, Step
+from affiant.kernel.identity import LedgerKey
+from affiant.kernel.mandate import Bucket
+from affiant.kernel.model import Call, Doubt, Model, Proposal
+from affiant.kernel.token import SettlementToken, units
+from affiant.verticals.finance import calls, snapshot
+from affiant.verticals.finance.allocation import AllocationModel, holdings_input, prices_input
+from affiant.verticals.finance.contracts import artifact
+from affiant.verticals.finance.fee_setting import FeeModel, pool_input, trades_input
+from affiant.verticals.finance.history import history
+from affiant.verticals.finance.markets import Closes, closes
+from affiant.verticals.finance.oracle import DEMO_DAY, Oracle, bounds, limits, open_oracle
+from affiant.verticals.finance.pool import SCHEDULE, Pool, open_pool
+from affiant.verticals.finance.pretrade import Screen, TradeModel, account_input, order_input
+from affiant.verticals.finance.risk_parameters import (
+    HeldBackModel,
+    SnapshotModel,
+    history_input,
+    parameters_input,
+)
+from affiant.verticals.finance.strategy import decide
+from affiant.verticals.finance.vault import Vault, open_fund, open_vault
+from affiant.verticals.finance.walkforward import walk_forward
+
+TREASURY, FEE_AGENT, RISK_AGENT, ALLOCATOR = "treasury", "fee agent", "risk agent", "allocator"
+BLOCK = 3_600
+"""Seconds that a block stands for in the pool: a demo trades five days in a few seconds."""
+LOOK = 6
+"""Hours between two looks of the fee agent."""
+CALM, STORM = ("2007-12-17", 2), ("2008-09-26", 3)
+"""Days of oil's closes, and how many: two quiet ones, and those after Lehman's fall."""
+QUARTERS = ("2007-12-31", "2008-03-31", "2008-06-30", "2008-09-30", "2008-12-31")
+WINDOW = 504
+SAVED = 100_000
+RATIO, NEGLECTED = 1.2289, 1.1572
+"""Of wstETH in March 2026: the market's, and the one that was stored since early 2024."""
+
+
+class RogueModel:
+    """A model gone wrong: it wants one call, whatever it sees."""
+
+    name, version, deterministic = "affiant.finance.rogue", "1", True
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    @property
+    def digest(self) -> bytes:
+        """Of its name: nobody can run it again."""
+        return keccak256(self.name.encode())
+
+    def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:  # noqa: ARG002 (whatever it sees)
+        """Answer the one call."""
+        return Proposal(self._call, {}, "because")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A house, and the name of this telling, so that every job happens once."""
+
+    house: House
+    run: str
+
+    def act(self, name: str, job: str, mandate: bytes, model: Model, inputs: Sequence[Any]) -> Act:
+        """Let an agent act; its own terms are left to the contract to enforce."""
+        return self.house.agent(name).act(f"{job}/{self.run}", mandate, model, inputs)
+
+
+@dataclass(frozen=True)
+class Counterparty:
+    """Somebody who is owed money, and what is known of its account."""
+
+    name: str
+    figures: Mapping[str, float]
+    suspect: bool
+
+
+def story(house: House, screen: Screen, counterparties: Sequence[Counterparty]) -> Iterator[Step]:
+    """Tell the story; told again in the same house, it goes on from there."""
+    desk = Desk(house, to_hex(keccak256(str(house.log.size()).encode()))[2:10])
+    owner, market = house.key(TREASURY), closes()
+    pool = open_pool(house, owner, house.key(FEE_AGENT))
+    staked = open_fund(house, owner, house.key("staking"), "Staked ether", exit_fee=0)
+    oracles = _oracles(house, staked)
+    vault = open_vault(
+        house, owner, house.key(ALLOCATOR), house.key("fund manager"), [*market.series]
+    )
+    yield Step(
+        "grant",
+        "one agent may set a pool's fee, one an oracle's parameters, one a vault's weights; each "
+        "contract takes them only from a mandate while it executes a sworn decision",
+        {"pool": to_hex(pool.address), "vault": to_hex(vault.address)},
+    )
+    yield from _fees(desk, pool, market)
+    yield from _snapshots(desk, *oracles)
+    yield from _vault(desk, vault, market)
+    yield from _walked(market)
+    yield from _screened(desk, screen, counterparties)
+    yield _ledger(desk, pool, oracles[0], vault)
+
+
+def _fees(desk: Desk, pool: Pool, market: Closes) -> Iterator[Step]:
+    """Trade along oil's closes, calm and then not; let the agent look every six hours."""
+    trader = desk.house.key("arbitrageur")
+    price = _fill(pool, market.until(CALM[0], 1)["WTI"][0], trader)
+    fees, changes = [pool.fee], list[Act]()
+    moves = list(itertools.chain(_hours(market, *CALM), _hours(market, *STORM)))
+    for hour, move in enumerate(moves, 1):
+        price *= math.exp(move)
+        pool.arbitrage(trader, price)
+        if hour % LOOK:
+            continue
+        act = desk.act(FEE_AGENT, f"fee/{hour}", pool.mandate, FeeModel(), _seen(pool))
+        if act.execution is not None:
+            changes.append(act)
+            fees.append(pool.fee)
+            time.sleep(pool.bounds.delay)  # the contract would refuse the next one sooner
+        text = f"{hour} hours of trades, fee {pool.fee / 100:g} bp"
+        yield Step("trade", text, progress=(hour, len(moves)))
+    moved = " -> ".join(f"{fee / 100:g}" for fee in fees)
+    yield Step(
+        "fee",
+        f"oil in two calm days of 2007 and three of September 2008: the fee went {moved} bp, "
+        f"in {len(changes)} sworn changes",
+        {"fees": fees, "decisions": [to_hex(act.decision.leaf) for act in changes]},
+        good=len(fees) > 1 and max(fees) > fees[0],
+    )
+    low, high = pool.bounds.lowest, pool.bounds.highest
+    far = low if pool.fee - low > high - pool.fee else high
+    for title, pips, error in (
+        ("a fee beyond its range", high + 1, "FeeOutOfRange"),
+        ("a fee further than a step", far, "StepTooLarge"),
+    ):
+        call = calls.set_fee(pool.address, pips)
+        yield _attempt(desk, title, FEE_AGENT, pool.mandate, call, error)
+
+
+def _hours(market: Closes, first: str, days: int) -> Iterator[float]:
+    """Yield log moves of 24 hours for each day: drawn in the size of its move, and adding up to it.
+
+    Only closes are known; the way between them is a bridge, the same in every telling.
+    """
+    draw, start = random.Random(1), market.at(first)  # noqa: S311 (it must repeat)
+    for before, after in itertools.pairwise(market.series["WTI"][start : start + days + 1]):
+        move = math.log(after / before)
+        steps = [draw.gauss(0, abs(move) / math.sqrt(24)) for _ in range(24)]
+        yield from (step + (move - math.fsum(steps)) / 24 for step in steps)
+
+
+def _fill(pool: Pool, price: float, trader: LedgerKey) -> float:
+    """Give the pool liquidity and the trader money, once; return the price that it stands at."""
+    house, owner = pool.house, pool.house.key(TREASURY)
+    pool.supply(owner, trader, 10_000_000, 10_000_000)
+    if pool.read("totalSupply") == 0:
+        goods, money = units(100_000), units(round(100_000 * price))
+        told = (goods, money, 0, trader.address)
+        house.send(trader, pool.address, artifact("Pool"), "add", *told)
+    return pool.price
+
+
+def _seen(pool: Pool) -> list[Any]:
+    trades = pool.trades(BLOCK)
+    now = trades[-1][0] if trades else 0
+    told = pool_input(pool.address, pool.fee, pool.since, pool.bounds, SCHEDULE)
+    return [trades_input(trades[-300:], now), told]
+
+
+def _oracles(house: House, staked: bytes) -> tuple[Oracle, Oracle]:
+    """Open an oracle that is kept, and one whose snapshot nobody has touched for two years."""
+    manager, owner, agent = house.key("staking"), house.key(TREASURY), house.key(RISK_AGENT)
+    compiled = artifact("Fund")
+    if house.call(staked, compiled, "totalSupply") == 0:
+        house.send(manager, staked, compiled, "deposit", units(10_000), manager.address)
+        house.send(manager, staked, compiled, "mark", round(units(10_000) * (RATIO - 1)))
+    kept = open_oracle(house, owner, agent, staked, name="risk parameters", day=DEMO_DAY)
+    absent = house.key("absent treasury")
+    old = open_oracle(house, absent, agent, staked, name="old parameters", day=DEMO_DAY)
+    now, pair = house.clock.now(), {snapshot.LTV: 785_000, snapshot.THRESHOLD: 810_000}
+    first = {snapshot.RATIO: kept.read("marketRatio"), snapshot.TIMESTAMP: now - DEMO_DAY}
+    kept.define(owner, first | pair)
+    stale = {
+        snapshot.RATIO: round(NEGLECTED * 10**6) * 10**12,
+        snapshot.TIMESTAMP: now - 768 * DEMO_DAY,
+    }
+    old.define(absent, stale | pair)
+    kept.record_now(manager)
+    return kept, old
+
+
+def _snapshots(desk: Desk, kept: Oracle, old: Oracle) -> Iterator[Step]:
+    """Move a snapshot as it should be, and then as on 10 March 2026."""
+    act = desk.act(RISK_AGENT, "snapshot", kept.mandate, SnapshotModel(), _parameters(kept))
+    yield Step(
+        "snapshot",
+        f"ratio and time of a snapshot move together: {act.reason}",
+        {"decision": to_hex(act.decision.leaf), "refused": act.refused},
+        good=act.execution is not None,
+    )
+    act = desk.act(RISK_AGENT, "held back", old.mandate, HeldBackModel(), _parameters(old))
+    told = act.proposal.output if act.proposal else {}
+    stored = old.stored()
+    ratio, moment = int(told[snapshot.RATIO]), int(told[snapshot.TIMESTAMP])
+    most, market = (
+        snapshot.cap(ratio, moment, limits(old.day).growth, moment),
+        old.read("marketRatio"),
+    )
+    yield Step(
+        "incident",
+        "10 March 2026 again: the ratio as far as its bound lets it, the time in full; each is in "
+        f"bounds, together they put the oracle {1 - most / market:.2%} under the market: "
+        f"refused before execution ({act.reason})",
+        {
+            "decision": to_hex(act.decision.leaf),
+            "refused": act.refused,
+            "reason": act.reason,
+            "underMarket": 1 - most / market,
+        },
+        good=act.refused == "GuardRefused"
+        and "ValueNotOfItsTime" in act.reason
+        and old.stored() == stored,
+    )
+    one = calls.update(kept.steward, {snapshot.TIMESTAMP: desk.house.clock.now() - 3 * DEMO_DAY})
+    yield _attempt(desk, "a time without its ratio", RISK_AGENT, kept.mandate, one, "MovedApart")
+    near = calls.update(kept.steward, {snapshot.LTV: 795_000})
+    yield _attempt(
+        desk, "loans too near liquidation", RISK_AGENT, kept.mandate, near, "GapTooSmall"
+    )
+
+
+def _parameters(oracle: Oracle) -> list[Any]:
+    now, history = oracle.house.clock.now(), oracle.history()
+    told = (oracle.steward, oracle.stored(), bounds(oracle.day), limits(oracle.day), now)
+    return [history_input(history[-500:]), parameters_input(*told)]
+
+
+def _vault(desk: Desk, vault: Vault, market: Closes) -> Iterator[Step]:
+    """Carry a vault through 2008, rebalanced each quarter by sworn decisions."""
+    house, manager = desk.house, desk.house.key("fund manager")
+    vault.deposit(house.key(TREASURY), house.key("saver"), SAVED)
+    value, moves = vault.assets, list[Act]()
+    for turn, day in enumerate(QUARTERS):
+        if turn:
+            _mark(vault, market, QUARTERS[turn - 1], day, manager)
+        seen = [
+            prices_input(market.until(day, WINDOW), day),
+            holdings_input(vault.address, vault.assets, vault.weights()),
+        ]
+        moves.append(desk.act(ALLOCATOR, f"vault/{day}", vault.mandate, AllocationModel(), seen))
+        yield Step("rebalance", f"{day}: {moves[-1].reason}", progress=(turn + 1, len(QUARTERS)))
+    done = [act for act in moves if act.execution is not None]
+    ends = [market.until(day, 1) for day in (QUARTERS[0], QUARTERS[-1])]
+    fell = {name: ends[1][name][0] / ends[0][name][0] - 1 for name in market.series}
+    yield Step(
+        "vault",
+        f"2008 in the vault: {vault.assets / value - 1:+.1%} with fees paid, in {len(done)} sworn "
+        "moves; " + ", ".join(f"{name} {change:+.1%}" for name, change in fell.items()),
+        {"decisions": [to_hex(act.decision.leaf) for act in moves]},
+        good=bool(done) and all(act.refused in (None, "inside-band") for act in moves),
+    )
+    all_in = calls.rebalance(vault.address, units(SAVED), [1_000_000, 0, 0])
+    yield _attempt(
+        desk, "everything into one fund", ALLOCATOR, vault.mandate, all_in, "WeightTooLarge"
+    )
+
+
+def _mark(vault: Vault, market: Closes, before: str, day: str, manager: LedgerKey) -> None:
+    for fund, prices in enumerate(market.series.values()):
+        vault.mark(manager, fund, prices[market.at(day)] / prices[market.at(before)] - 1)
+
+
+def _walked(market: Closes) -> Iterator[Step]:
+    """Say what the rule would have earned over all the years, beside 1/N, with costs."""
+    told = walk_forward(list(market.series.values()), decide)
+    ours, equal = told.ours, told.equal
+    verdict = {True: "better than", False: "worse than", None: "not to be told from"}[told.beats]
+    yield Step(
+        "walk-forward",
+        f"{market.days[WINDOW][:4]} to {market.days[-1][:4]} at 10 bp: {ours.growth:.1%} a year, "
+        f"Sharpe {ours.sharpe:.2f}, deepest fall {ours.drawdown:.0%}, cost {ours.cost:.2%} a year; "
+        f"1/N: {equal.growth:.1%}, {equal.sharpe:.2f}, {equal.drawdown:.0%}, {equal.cost:.2%}. "
+        f"{verdict.capitalize()} 1/N by its Sharpe ratio",
+        {"sharpeDifference": [told.sharpe.low, told.sharpe.value, told.sharpe.high]},
+    )
+
+
+def _screened(desk: Desk, screen: Screen, counterparties: Sequence[Counterparty]) -> Iterator[Step]:
+    """Let a trader pay those who are owed, after a look at their accounts."""
+    house, owner = desk.house, desk.house.key(TREASURY)
+    money = SettlementToken.deploy(house, owner)
+    mandate = house.grant(
+        "trades",
+        principal=owner,
+        agent=house.key("trader"),
+        rules=[money.rule(None, 1_000)],
+        buckets=[Bucket(units(1_000_000), 86_400)],
+    )
+    money.fund(house, owner, mandate, 10_000)
+    for other in counterparties:
+        account = house.key(other.name).address
+        seen = [
+            order_input(money, f"{desk.run}-{other.name}", account, 250),
+            account_input(account, other.figures),
+        ]
+        act = desk.act("trader", f"trade/{other.name}", mandate, TradeModel(screen), seen)
+        logged = house.log.index_of(act.decision.leaf) is not None
+        stopped = act.refused == "counterparty-suspected"
+        end = "refused, and the refusal is in the log" if stopped else "paid 250 SETL"
+        yield Step(
+            "trade",
+            f"{other.name}: {end} ({act.reason})",
+            {"decision": to_hex(act.decision.leaf), "refused": act.refused},
+            good=logged and stopped == other.suspect,
+        )
+
+
+def _attempt(desk: Desk, title: str, name: str, mandate: bytes, call: Call, expected: str) -> Step:
+    """Let an agent gone wrong try: the decision is sworn, and the contract refuses it."""
+    agent = desk.house.agent(name, careful=False)
+    act = agent.act(f"attempt/{title}/{desk.run}", mandate, RogueModel(call), [])
+    end = f"refused by the contract ({act.reason})" if act.refused else "NOT REFUSED"
+    facts = {"attempt": title, "rule": act.refused, "decision": to_hex(act.decision.leaf)}
+    good = act.refused is not None and expected in act.reason
+    return Step("attempt", f"{title}: {end}", facts, good=good)
+
+
+def _ledger(desk: Desk, pool: Pool, oracle: Oracle, vault: Vault) -> Step:
+    """Read back from the chain what was changed: every change names its decision."""
+    told = history(desk.house, pool, oracle, vault)
+    known = [desk.house.log.index_of(bytes.fromhex(c["decision"][2:])) is not None for c in told]
+    text = f"the chain tells of {len(told)} changes; each names its decision, which is in the log"
+    return Step("history", text, {"changes": told}, good=bool(told) and all(known))
