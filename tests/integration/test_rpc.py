@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import http.server
-import secrets
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 
 from affiant.apps.wiring import open_house
 from affiant.chain.connection import Connection
@@ -23,51 +18,9 @@ from affiant.kernel.errors import LedgerError
 from affiant.kernel.identity import LedgerKey
 
 from .command import Run, process
-from .engine import anvil
+from .node import COIN, Node, address_of, node
 
 pytestmark = pytest.mark.integration
-
-COIN = 10**18
-
-
-@dataclass(frozen=True)
-class Node:
-    """An EVM node with a mind of its own: it mines when it wants to and demands fees."""
-
-    url: str
-
-    def ask(self, method: str, *params: Any) -> Any:
-        """Ask it anything."""
-        call: Any = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-        answer = requests.post(self.url, json=call, timeout=10).json()
-        assert "error" not in answer, answer
-        return answer["result"]
-
-    def fund(self, home: Path, wei: int) -> str:
-        """Give a home's operator money; return its address."""
-        (home / "keys").mkdir(parents=True, exist_ok=True)
-        path = home / "keys" / "operator.secp256k1"
-        if not path.exists():
-            path.write_text(secrets.token_hex(32))
-        operator = _address(home, "operator")
-        self.ask("anvil_setBalance", operator, hex(wei))
-        return operator
-
-
-@contextmanager
-def node(chain_id: int, *options: str) -> Iterator[Node]:
-    """Start a node."""
-    command = [str(anvil()), "--port=0", f"--chain-id={chain_id}", "--accounts=1", "--color=never"]
-    command += options
-    process_ = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process_.stdout is not None
-        line = next(line for line in process_.stdout if "Listening on" in line)
-        threading.Thread(target=process_.stdout.read, daemon=True).start()
-        yield Node(f"http://{line.split('Listening on ')[1].strip()}")
-    finally:
-        process_.kill()
-        process_.wait()
 
 
 @pytest.fixture(scope="module")
@@ -96,18 +49,13 @@ def test_the_story_holds_on_another_chain(chain: Node, told: Path, affiant: Run)
     affiant("audit", "--home", told, "--rpc", chain.url, "--replay").held()
     status = affiant("chain", "status", "--home", told, "--rpc", chain.url, "--json")
     assert status.told["chainId"] == 4242
-    held = int(chain.ask("eth_getBalance", _address(told, "operator"), "latest"), 16)
+    held = int(chain.ask("eth_getBalance", address_of(told, "operator"), "latest"), 16)
     assert 0 < held < 10 * COIN
     lent = [
-        int(chain.ask("eth_getBalance", _address(told, name), "latest"), 16)
+        int(chain.ask("eth_getBalance", address_of(told, name), "latest"), 16)
         for name in ("shop", "buyer")
     ]
     assert all(lent)
-
-
-def _address(home: Path, name: str) -> str:
-    secret = (home / "keys" / f"{name}.secp256k1").read_text().strip()
-    return to_hex(LedgerKey(bytes.fromhex(secret)).address)
 
 
 def test_an_operator_without_money_is_named(chain: Node, affiant: Run, tmp_path: Path) -> None:
@@ -153,7 +101,7 @@ def test_a_chain_that_began_anew_is_another_chain(affiant: Run, tmp_path: Path) 
     with node(4244, "--timestamp=1700000000") as second:  # else within a second they are the same
         second.fund(home, COIN)
         affiant(*options, second.url).refused()
-        operator = _address(home, "operator")
+        operator = address_of(home, "operator")
         assert int(second.ask("eth_getTransactionCount", operator, "latest"), 16) == 0
 
 

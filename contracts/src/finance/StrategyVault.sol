@@ -173,8 +173,7 @@ contract StrategyVault is ERC4626, Sworn, ReentrancyGuard {
     function maxRedeem(address owner) public view override returns (uint256) {
         uint256 payable_ = _idle();
         for (uint256 i; i < _places.length; ++i) {
-            // A fund may answer with the largest number.
-            payable_ = Math.saturatingAdd(payable_, _payable(_places[i].fund));
+            payable_ += _payable(_places[i].fund);
         }
         uint256 shares = balanceOf(owner);
         return previewRedeem(shares) <= payable_ ? shares : Math.min(shares, convertToShares(payable_));
@@ -223,12 +222,15 @@ contract StrategyVault is ERC4626, Sworn, ReentrancyGuard {
         super._transferOut(to, assets);
     }
 
-    /// @dev Withdraws as much as the fund can pay of `assets`, and nothing from one that fails. Returns what arrived.
+    /// @dev Takes from the fund as much as it can pay of `assets`, and nothing from one that fails. Returns what arrived:
+    /// a little more than `assets` where a share is worth more than a unit, as a withdrawal would forgo the difference.
     function _pull(IERC4626 fund, uint256 assets) private returns (uint256) {
         uint256 amount = assets == 0 ? 0 : Math.min(assets, _payable(fund));
         if (amount == 0) return 0;
         uint256 before = _idle();
-        try fund.withdraw(amount, address(this), address(this)) {} catch {}
+        try fund.previewWithdraw(amount) returns (uint256 shares) {
+            try fund.redeem(shares, address(this), address(this)) {} catch {}
+        } catch {}
         return _idle() - before;
     }
 
@@ -240,9 +242,11 @@ contract StrategyVault is ERC4626, Sworn, ReentrancyGuard {
         } catch {}
     }
 
+    /// @dev What the fund says that it can pay now, but no more than the vault's shares are worth.
     function _payable(IERC4626 fund) private view returns (uint256) {
+        (, uint256 worth) = _worth(fund);
         try fund.maxWithdraw(address(this)) returns (uint256 most) {
-            return most;
+            return Math.min(worth, most);
         } catch {
             return 0;
         }

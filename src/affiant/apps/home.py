@@ -109,6 +109,11 @@ class Home:
         row = database.execute(query, (name, digest)).fetchone()
         return int(row[0]), bytes(row[1])
 
+    def has_granted(self, name: str, digest: bytes) -> bool:
+        """Tell whether a mandate was asked for."""
+        query = "SELECT 1 FROM grants WHERE name = ? AND digest = ?"
+        return assert_open(self._db).execute(query, (name, digest)).fetchone() is not None
+
     def close(self) -> None:
         """Unlock the folder."""
         if self._db is not None:

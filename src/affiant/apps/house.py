@@ -42,6 +42,7 @@ DAY = 86_400
 VALID_SECONDS = 365 * DAY
 LONGEST_LIFE = 600
 """Seconds a decision may wait for its execution."""
+_BEFORE_DRY = "A dry run makes nothing: act once without it, or name another --home"
 SUSPENSION_LIMIT = DAY
 SUSPENSION_WINDOW = 7 * DAY
 """Seconds: a guardian may keep an agent still for one day in any seven, half a day at once."""
@@ -62,22 +63,31 @@ class RealHouse:
     """The log, to be read: the one that is written, or a damaged one as far as it goes."""
 
     def __init__(
-        self, folder: Path, *, rpc: str | None = None, port: int = 0, reading: bool = False
+        self,
+        folder: Path,
+        *,
+        rpc: str | None = None,
+        port: int = 0,
+        reading: bool = False,
+        dry: bool = False,
     ) -> None:
         """Open or make a house. For `reading`, a damaged log is opened as far as it can be read.
+
+        A `dry` one sends and makes nothing, and may stand before any fork of its own chain.
 
         Raises:
             AffiantError: what is wrong, and what to do; nothing is left running.
         """
         self._stack = ExitStack()
         self._turn = threading.RLock()
+        self._dry = dry
         self.kinds = kinds()
         try:
             self._home = Home(folder)
             self._stack.callback(self._home.close)
             self.clock = SystemClock()
             self.keys = KeyFolder(folder / "keys", self._home)
-            self._open_log(reading=reading)
+            self._open_log(reading=reading or dry)
             agent_db = self._database("agent")
             self.archive = SqliteArchive(agent_db)
             self._outbox = SqliteOutbox(agent_db)
@@ -87,7 +97,7 @@ class RealHouse:
             try:
                 self.ledger.check_history(self.view)
             except IntegrityError:
-                if not reading:
+                if not (reading or dry):
                     raise
                 self.view = LogReader.open(self._storage)  # an audit tells more, and signs nothing
         except BaseException:
@@ -114,7 +124,13 @@ class RealHouse:
         return models()
 
     def key(self, name: str) -> LedgerKey:
-        """Return the key of that name, made on first use."""
+        """Return the key of that name, made on first use.
+
+        Raises:
+            InputError: a dry run would have to make it.
+        """
+        if self._dry and not self.keys.has(name):
+            raise InputError(f"{self.folder} has no key {name!r}", _BEFORE_DRY)
         return self.keys.ledger(name)
 
     def knows(self, name: str) -> bool:
@@ -177,6 +193,8 @@ class RealHouse:
         )
         told.check_usable()
         digest = sha256(jcs_encode(told.to_json()))
+        if self._dry and not self._home.has_granted(name, digest):
+            raise InputError(f"{self.folder} has not granted the mandate {name!r}", _BEFORE_DRY)
         now, salt = self._home.grant(name, digest, self.clock.now(), secrets.token_bytes(32))
         while now + VALID_SECONDS < self.clock.now():  # that one has run out: the next of its name
             name += "'"
@@ -272,12 +290,15 @@ class RealHouse:
                     "Restore chain.db from its newest backup; an older one would act again",
                 )
             name = f"embedded chain {journal.genesis.chain_id}"
-            return Connection(chain, name, self._operator)
+            return Connection(chain, name, self._operator, dry=self._dry)
         if not rpc.startswith(("http://", "https://")):
             raise InputError(
                 f"--rpc {rpc!r} is no http(s) address", "Give one, like http://host:port"
             )
-        connection = Connection(AllowListedProvider(rpc), f"chain at {rpc}", self._operator)
+        name = f"chain at {rpc}"
+        connection = Connection(AllowListedProvider(rpc), name, self._operator, dry=self._dry)
+        if self._dry:  # a fork may have another id
+            return connection
         found = f"chain {connection.chain_id}, genesis {connection.genesis}"
         self._home.settle("ledger", found, f"this home lives on {{held}}; {rpc} is {found}")
         return connection

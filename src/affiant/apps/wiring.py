@@ -84,8 +84,9 @@ def open_house(
     rpc: str | None = None,
     port: int = 0,
     reading: bool = False,
+    dry: bool = False,
 ) -> RealHouse:
     """Open the house in a folder, made on first use; use it in a `with` statement."""
     from affiant.apps.house import RealHouse
 
-    return RealHouse(Path(home), rpc=rpc, port=port, reading=reading)
+    return RealHouse(Path(home), rpc=rpc, port=port, reading=reading, dry=dry)

@@ -69,8 +69,12 @@ _LENIENT = _lenient()
 class Connection:
     """One chain, by one provider."""
 
-    def __init__(self, provider: BaseProvider, name: str, payer: LedgerKey) -> None:
+    def __init__(
+        self, provider: BaseProvider, name: str, payer: LedgerKey, *, dry: bool = False
+    ) -> None:
         """Connect; `payer` lends other senders what a transaction costs, where it costs.
+
+        A `dry` connection signs no transaction and sends none.
 
         Raises:
             LedgerError: the node does not answer.
@@ -80,6 +84,7 @@ class Connection:
         self._web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
         self._lock = threading.RLock()
         self._payer = payer
+        self._dry = dry
         self.name = name
         self.chain_id = self._number(self._ask(lambda: self._web3.eth.chain_id))
         self._errors: dict[bytes, Mapping[str, Any]] = {}
@@ -130,8 +135,13 @@ class Connection:
 
         Raises:
             CallReverted: it would fail, and was not sent; or it failed on chain.
-            LedgerError: it was not mined in time.
+            LedgerError: it was not mined in time, or the connection is dry.
         """
+        if self._dry:
+            raise LedgerError(
+                f"a dry run sends nothing to {to_hex(to)} on {self.name}",
+                "Do it without the dry run first, or name a chain on which it was done",
+            )
         with self._lock:
             request: dict[str, Any] = {
                 "from": _checksum(sender.address),

@@ -46,6 +46,8 @@ class Rehearsal:
     gas: int | None = None
 
     def __str__(self) -> str:
+        if self.proposal is None:
+            return f"nothing would be done ({self.refused}): {self.reason}"
         if self.refused is not None:
             return f"would be refused ({self.refused}): {self.reason}"
         return f"would be executed, for {self.gas} gas: {self.reason}"

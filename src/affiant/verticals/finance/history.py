@@ -8,19 +8,22 @@ from typing import Any
 from affiant.kernel.encoding import to_hex
 from affiant.kernel.house import House
 from affiant.verticals.finance.contracts import artifact
-from affiant.verticals.finance.oracle import Oracle
-from affiant.verticals.finance.pool import Pool
-from affiant.verticals.finance.vault import Vault
+from affiant.verticals.finance.desk import Desk
 
 
-def history(house: House, pool: Pool, oracle: Oracle, vault: Vault) -> list[dict[str, Any]]:
+def history(desk: Desk) -> list[dict[str, Any]]:
     """Return every change of the pool's fee, the steward's parameters and the vault's weights."""
     told: list[tuple[bytes, str, str, Callable[[Any], tuple[Any, ...]]]] = [
-        (pool.address, "Pool", "FeeChanged", lambda a: ("fee", a["previous"], a["fee"])),
-        (oracle.steward, "RiskSteward", "Updated", _parameter),
-        (vault.address, "StrategyVault", "Rebalanced", lambda a: ("weights", None, a["weights"])),
+        (desk.pool.address, "Pool", "FeeChanged", lambda a: ("fee", a["previous"], a["fee"])),
+        (desk.oracle.steward, "RiskSteward", "Updated", _parameter),
+        (
+            desk.vault.address,
+            "StrategyVault",
+            "Rebalanced",
+            lambda a: ("weights", None, a["weights"]),
+        ),
     ]
-    found = [change for where in told for change in _changes(house, *where)]
+    found = [change for where in told for change in _changes(desk.house, *where)]
     return sorted(found, key=lambda change: (change["block"], change["what"]))
 
 

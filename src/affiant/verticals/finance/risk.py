@@ -26,7 +26,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -97,6 +97,9 @@ class RiskReport:
         told = self.forecasts
         tested = backtest(told.losses, told.var[:-1], told.tails[:-1], _rate(self.level))
         object.__setattr__(self, "backtest", tested)
+        if not 0 < self.es < math.inf:
+            remedy = "Use a higher level, or a series that moves more often"
+            raise InputError(f"the next expected shortfall would be {self.es}", remedy)
 
     @property
     def var(self) -> float:
@@ -175,11 +178,9 @@ def assess(
 ) -> RiskReport:
     """Return the risk of holding (or owing, if short) the series over its next period.
 
-    Raises: InputError for a level out of range, and as `learn` and `RiskReport` do.
+    Raises: InputError as `report` and `learn` do.
     """
-    if not LEVELS[0] <= level <= LEVELS[1]:
-        remedy = f"Give a level from {LEVELS[0]} to {LEVELS[1]}"
-        raise InputError(f"level {level} is out of range", remedy)
+    _check(level, position, model)
     return report(learn(prices), level, position, model)
 
 
@@ -214,7 +215,12 @@ def learn(prices: Prices) -> Learned:
 
 
 def report(learned: Learned, level: float, position: Position, model: Model) -> RiskReport:
-    """Return the numbers and their tests; see `assess`."""
+    """Return the numbers and their tests.
+
+    Raises: InputError for a level out of range, or an unknown position or model, and as
+    `RiskReport` does.
+    """
+    _check(level, position, model)
     prices, sign = learned.prices, 1 if position == "long" else -1
     tail = _filtered if model == "filtered historical" else _student
     found = np.concatenate([tail(part, _rate(level), sign) for part in learned.stretches])
@@ -249,6 +255,16 @@ def quantile(ordered: Floats, probabilities: Floats) -> Floats:
 def probabilities(rate: float) -> Floats:
     """Return `rate`, and the middles of the slices of what is beyond."""
     return np.array([rate, *rate * (np.arange(SLICES) + 0.5) / SLICES])
+
+
+def _check(level: float, position: Position, model: Model) -> None:
+    """Refuse what would be answered for something else."""
+    if not LEVELS[0] <= level <= LEVELS[1]:
+        remedy = f"Give a level from {LEVELS[0]} to {LEVELS[1]}"
+        raise InputError(f"level {level} is out of range", remedy)
+    for value, known in ((position, get_args(Position)), (model, get_args(Model))):
+        if value not in known:
+            raise InputError(f"{value!r} is unknown", f"Choose one of: {', '.join(known)}")
 
 
 def _rate(level: float) -> float:
@@ -327,7 +343,7 @@ def report_lines(told: RiskReport) -> list[str]:
         lines.append(f"{mark} {verdict.name:<36} {verdict.statistic:>7.2f}   p {verdict.p:.3f}")
     lines += [
         f"  {'FZ0 score, to compare models':<36} {tested.score:>7.3f}",
-        f"model: {told.model}, filter GJR-GARCH-t on {WINDOW:,} changes, refitted every {REFIT}",
+        f"model: {told.model}, filter GJR-GARCH-t (up to {WINDOW:,} changes, refit every {REFIT})",
         "losses are positive; a violation is a loss above VaR; ✓ is p of 5 % or more",
     ]
     lines += [f"note: {remark}" for remark in told.remarks]

@@ -23,6 +23,8 @@ from affiant.verticals.finance.coverage import Floats
 #: Changes before the first forecast, and forecasts that must be tested after it: with fewer, 1 % of
 #: them is not even three.
 FIRST, LEAST_TESTED = 500, 250
+#: Squares of larger changes, and their sums, may leave the range of a float.
+LARGEST = 1e100
 #: A gap this many times the usual step between dates is told.
 WIDE = 20
 
@@ -31,8 +33,8 @@ WIDE = 20
 class Prices:
     """A series of prices, one for each period; checked when it is made.
 
-    Raises: InputError if a price or a change is not finite, dates do not increase, or there are too
-    few.
+    Raises: InputError if a price is not finite, a change too large, dates do not increase, or there
+    are too few.
     """
 
     name: str
@@ -54,7 +56,7 @@ class Prices:
             told = f"{self.name}: {len(self.values)} prices are too few"
             remedy = f"Give {least}: {FIRST} to learn from, {LEAST_TESTED} to test on"
             raise InputError(told, remedy)
-        if not np.isfinite(self.changes).all():
+        if not (abs(self.changes) < LARGEST).all():
             raise InputError(f"{self.name}: a change is too large", "Give prices in a larger unit")
 
     @property

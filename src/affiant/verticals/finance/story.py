@@ -14,39 +14,41 @@ from affiant.kernel.encoding import keccak256, to_hex
 from affiant.kernel.house import Act, House, Step
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Bucket
-from affiant.kernel.model import Call, Doubt, Model, Proposal
+from affiant.kernel.model import Call, Doubt, Proposal
 from affiant.kernel.token import SettlementToken, units
 from affiant.verticals.finance import calls, snapshot
-from affiant.verticals.finance.allocation import AllocationModel, holdings_input, prices_input
 from affiant.verticals.finance.contracts import artifact
-from affiant.verticals.finance.fee_setting import FeeModel, pool_input, trades_input
+from affiant.verticals.finance.desk import (
+    FUND_MANAGER,
+    RISK_AGENT,
+    STAKING,
+    TREASURY,
+    WINDOW,
+    Desk,
+    Post,
+    seen_of,
+)
 from affiant.verticals.finance.history import history
 from affiant.verticals.finance.markets import Closes, closes
-from affiant.verticals.finance.oracle import DEMO_DAY, Oracle, bounds, limits, open_oracle
-from affiant.verticals.finance.pool import SCHEDULE, Pool, open_pool
+from affiant.verticals.finance.oracle import DEMO_DAY, Oracle, limits, open_oracle
+from affiant.verticals.finance.pool import Pool
 from affiant.verticals.finance.pretrade import Screen, TradeModel, account_input, order_input
-from affiant.verticals.finance.risk_parameters import (
-    HeldBackModel,
-    SnapshotModel,
-    history_input,
-    parameters_input,
-)
-from affiant.verticals.finance.strategy import decide
-from affiant.verticals.finance.vault import Vault, open_fund, open_vault
+from affiant.verticals.finance.risk_parameters import HeldBackModel
+from affiant.verticals.finance.strategy import PPM, decide
+from affiant.verticals.finance.vault import Vault, endow
 from affiant.verticals.finance.walkforward import walk_forward
 
-TREASURY, FEE_AGENT, RISK_AGENT, ALLOCATOR = "treasury", "fee agent", "risk agent", "allocator"
-BLOCK = 3_600
-"""Seconds that a block stands for in the pool: a demo trades five days in a few seconds."""
 LOOK = 6
 """Hours between two looks of the fee agent."""
 CALM, STORM = ("2007-12-17", 2), ("2008-09-26", 3)
 """Days of oil's closes, and how many: two quiet ones, and those after Lehman's fall."""
 QUARTERS = ("2007-12-31", "2008-03-31", "2008-06-30", "2008-09-30", "2008-12-31")
-WINDOW = 504
 SAVED = 100_000
 RATIO, NEGLECTED = 1.2289, 1.1572
 """Of wstETH in March 2026: the market's, and the one that was stored since early 2024."""
+
+
+DAILY_YIELD = 0.03 / 365
 
 
 class RogueModel:
@@ -68,15 +70,26 @@ class RogueModel:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """A house, and the name of this telling, so that every job happens once."""
+class Telling:
+    """The desk, the market, and the name of this telling, so that every job happens once."""
 
-    house: House
+    desk: Desk
+    market: Closes
     run: str
 
-    def act(self, name: str, job: str, mandate: bytes, model: Model, inputs: Sequence[Any]) -> Act:
-        """Let an agent act; its own terms are left to the contract to enforce."""
-        return self.house.agent(name).act(f"{job}/{self.run}", mandate, model, inputs)
+    @property
+    def house(self) -> House:
+        """The house that the desk is in."""
+        return self.desk.house
+
+    def attempt(self, title: str, post: Post, call: Call, expected: str) -> Step:
+        """Let an agent gone wrong try: the decision is sworn, and the contract refuses it."""
+        agent = self.house.agent(post.agent, careful=False)
+        act = agent.act(f"attempt/{title}/{self.run}", post.mandate, RogueModel(call), [])
+        end = f"refused by the contract ({act.reason})" if act.refused else "NOT REFUSED"
+        facts = {"attempt": title, "rule": act.refused, "decision": to_hex(act.decision.leaf)}
+        good = act.refused is not None and expected in act.reason
+        return Step("attempt", f"{title}: {end}", facts, good=good)
 
 
 @dataclass(frozen=True)
@@ -90,31 +103,27 @@ class Counterparty:
 
 def story(house: House, screen: Screen, counterparties: Sequence[Counterparty]) -> Iterator[Step]:
     """Tell the story; told again in the same house, it goes on from there."""
-    desk = Desk(house, to_hex(keccak256(str(house.log.size()).encode()))[2:10])
-    owner, market = house.key(TREASURY), closes()
-    pool = open_pool(house, owner, house.key(FEE_AGENT))
-    staked = open_fund(house, owner, house.key("staking"), "Staked ether", exit_fee=0)
-    oracles = _oracles(house, staked)
-    vault = open_vault(
-        house, owner, house.key(ALLOCATOR), house.key("fund manager"), [*market.series]
-    )
+    desk = Desk.open(house)
+    old = _oracles(desk)
+    told = Telling(desk, closes(), to_hex(keccak256(str(house.log.size()).encode()))[2:10])
     yield Step(
         "grant",
         "one agent may set a pool's fee, one an oracle's parameters, one a vault's weights; each "
         "contract takes them only from a mandate while it executes a sworn decision",
-        {"pool": to_hex(pool.address), "vault": to_hex(vault.address)},
+        {"pool": to_hex(desk.pool.address), "vault": to_hex(desk.vault.address)},
     )
-    yield from _fees(desk, pool, market)
-    yield from _snapshots(desk, *oracles)
-    yield from _vault(desk, vault, market)
-    yield from _walked(market)
-    yield from _screened(desk, screen, counterparties)
-    yield _ledger(desk, pool, oracles[0], vault)
+    yield from _fees(told)
+    yield from _snapshots(told, old)
+    yield from _vault(told)
+    yield from _walked(told.market)
+    yield from _screened(told, screen, counterparties)
+    yield _changes(told)
 
 
-def _fees(desk: Desk, pool: Pool, market: Closes) -> Iterator[Step]:
+def _fees(told: Telling) -> Iterator[Step]:
     """Trade along oil's closes, calm and then not; let the agent look every six hours."""
-    trader = desk.house.key("arbitrageur")
+    desk, pool, market = told.desk, told.desk.pool, told.market
+    trader = told.house.key("arbitrageur")
     price = _fill(pool, market.until(CALM[0], 1)["WTI"][0], trader)
     fees, changes = [pool.fee], list[Act]()
     moves = list(itertools.chain(_hours(market, *CALM), _hours(market, *STORM)))
@@ -123,7 +132,7 @@ def _fees(desk: Desk, pool: Pool, market: Closes) -> Iterator[Step]:
         pool.arbitrage(trader, price)
         if hour % LOOK:
             continue
-        act = desk.act(FEE_AGENT, f"fee/{hour}", pool.mandate, FeeModel(), _seen(pool))
+        act = desk.fee().act(told.house, f"fee/{hour}/{told.run}")
         if act.execution is not None:
             changes.append(act)
             fees.append(pool.fee)
@@ -145,7 +154,7 @@ def _fees(desk: Desk, pool: Pool, market: Closes) -> Iterator[Step]:
         ("a fee further than a step", far, "StepTooLarge"),
     ):
         call = calls.set_fee(pool.address, pips)
-        yield _attempt(desk, title, FEE_AGENT, pool.mandate, call, error)
+        yield told.attempt(title, desk.fee(), call, error)
 
 
 def _hours(market: Closes, first: str, days: int) -> Iterator[float]:
@@ -171,52 +180,47 @@ def _fill(pool: Pool, price: float, trader: LedgerKey) -> float:
     return pool.price
 
 
-def _seen(pool: Pool) -> list[Any]:
-    trades = pool.trades(BLOCK)
-    now = trades[-1][0] if trades else 0
-    told = pool_input(pool.address, pool.fee, pool.since, pool.bounds, SCHEDULE)
-    return [trades_input(trades[-300:], now), told]
-
-
-def _oracles(house: House, staked: bytes) -> tuple[Oracle, Oracle]:
-    """Open an oracle that is kept, and one whose snapshot nobody has touched for two years."""
-    manager, owner, agent = house.key("staking"), house.key(TREASURY), house.key(RISK_AGENT)
+def _oracles(desk: Desk) -> Oracle:
+    """Begin the desk's oracle, and one whose snapshot nobody has touched for two years."""
+    house, kept, manager = desk.house, desk.oracle, desk.house.key(STAKING)
     compiled = artifact("Fund")
-    if house.call(staked, compiled, "totalSupply") == 0:
-        house.send(manager, staked, compiled, "deposit", units(10_000), manager.address)
-        house.send(manager, staked, compiled, "mark", round(units(10_000) * (RATIO - 1)))
-    kept = open_oracle(house, owner, agent, staked, name="risk parameters", day=DEMO_DAY)
-    absent = house.key("absent treasury")
-    old = open_oracle(house, absent, agent, staked, name="old parameters", day=DEMO_DAY)
+    endow(house, house.key(TREASURY), manager, desk.staked)
+    if house.call(desk.staked, compiled, "totalSupply") == 0:
+        house.send(manager, desk.staked, compiled, "deposit", units(10_000), manager.address)
+        house.send(manager, desk.staked, compiled, "mark", round(units(10_000) * (RATIO - 1)))
+    absent, agent = house.key("absent treasury"), house.key(RISK_AGENT)
+    old = open_oracle(house, absent, agent, desk.staked, name="old parameters", day=DEMO_DAY)
     now, pair = house.clock.now(), {snapshot.LTV: 785_000, snapshot.THRESHOLD: 810_000}
     first = {snapshot.RATIO: kept.read("marketRatio"), snapshot.TIMESTAMP: now - DEMO_DAY}
-    kept.define(owner, first | pair)
+    kept.define(house.key(TREASURY), first | pair)
     stale = {
         snapshot.RATIO: round(NEGLECTED * 10**6) * 10**12,
         snapshot.TIMESTAMP: now - 768 * DEMO_DAY,
     }
     old.define(absent, stale | pair)
+    total = house.call(desk.staked, compiled, "totalAssets")
+    house.send(manager, desk.staked, compiled, "mark", round(total * DAILY_YIELD))
     kept.record_now(manager)
-    return kept, old
+    return old
 
 
-def _snapshots(desk: Desk, kept: Oracle, old: Oracle) -> Iterator[Step]:
+def _snapshots(told: Telling, old: Oracle) -> Iterator[Step]:
     """Move a snapshot as it should be, and then as on 10 March 2026."""
-    act = desk.act(RISK_AGENT, "snapshot", kept.mandate, SnapshotModel(), _parameters(kept))
+    kept, post = told.desk.oracle, told.desk.parameters()
+    act = post.act(told.house, f"snapshot/{told.run}")
     yield Step(
         "snapshot",
         f"ratio and time of a snapshot move together: {act.reason}",
         {"decision": to_hex(act.decision.leaf), "refused": act.refused},
         good=act.execution is not None,
     )
-    act = desk.act(RISK_AGENT, "held back", old.mandate, HeldBackModel(), _parameters(old))
-    told = act.proposal.output if act.proposal else {}
     stored = old.stored()
-    ratio, moment = int(told[snapshot.RATIO]), int(told[snapshot.TIMESTAMP])
-    most, market = (
-        snapshot.cap(ratio, moment, limits(old.day).growth, moment),
-        old.read("marketRatio"),
-    )
+    wrong = Post(RISK_AGENT, old.mandate, HeldBackModel(), seen_of(old))
+    act = wrong.act(told.house, f"held back/{told.run}")
+    wanted = act.proposal.output if act.proposal else {}
+    ratio, moment = int(wanted[snapshot.RATIO]), int(wanted[snapshot.TIMESTAMP])
+    most = snapshot.cap(ratio, moment, limits(old.day).growth, told.house.clock.now())
+    market = old.read("marketRatio")
     yield Step(
         "incident",
         "10 March 2026 again: the ratio as far as its bound lets it, the time in full; each is in "
@@ -232,33 +236,26 @@ def _snapshots(desk: Desk, kept: Oracle, old: Oracle) -> Iterator[Step]:
         and "ValueNotOfItsTime" in act.reason
         and old.stored() == stored,
     )
-    one = calls.update(kept.steward, {snapshot.TIMESTAMP: desk.house.clock.now() - 3 * DEMO_DAY})
-    yield _attempt(desk, "a time without its ratio", RISK_AGENT, kept.mandate, one, "MovedApart")
-    near = calls.update(kept.steward, {snapshot.LTV: 795_000})
-    yield _attempt(
-        desk, "loans too near liquidation", RISK_AGENT, kept.mandate, near, "GapTooSmall"
-    )
+    alone = {snapshot.TIMESTAMP: told.house.clock.now() - 3 * DEMO_DAY}
+    call = calls.update(kept.steward, alone)
+    yield told.attempt("a time without its ratio", post, call, "MovedApart")
+    call = calls.update(kept.steward, {snapshot.LTV: 795_000})
+    yield told.attempt("loans near liquidation", post, call, "GapTooSmall")
 
 
-def _parameters(oracle: Oracle) -> list[Any]:
-    now, history = oracle.house.clock.now(), oracle.history()
-    told = (oracle.steward, oracle.stored(), bounds(oracle.day), limits(oracle.day), now)
-    return [history_input(history[-500:]), parameters_input(*told)]
-
-
-def _vault(desk: Desk, vault: Vault, market: Closes) -> Iterator[Step]:
+def _vault(told: Telling) -> Iterator[Step]:
     """Carry a vault through 2008, rebalanced each quarter by sworn decisions."""
-    house, manager = desk.house, desk.house.key("fund manager")
+    house, vault, market = told.house, told.desk.vault, told.market
+    manager = house.key(FUND_MANAGER)
+    for fund in vault.funds:
+        endow(house, house.key(TREASURY), manager, fund)
     vault.deposit(house.key(TREASURY), house.key("saver"), SAVED)
     value, moves = vault.assets, list[Act]()
     for turn, day in enumerate(QUARTERS):
         if turn:
             _mark(vault, market, QUARTERS[turn - 1], day, manager)
-        seen = [
-            prices_input(market.until(day, WINDOW), day),
-            holdings_input(vault.address, vault.assets, vault.weights()),
-        ]
-        moves.append(desk.act(ALLOCATOR, f"vault/{day}", vault.mandate, AllocationModel(), seen))
+        post = told.desk.weights(market, day)
+        moves.append(post.act(house, f"weights/{day}/{told.run}"))
         yield Step("rebalance", f"{day}: {moves[-1].reason}", progress=(turn + 1, len(QUARTERS)))
     done = [act for act in moves if act.execution is not None]
     ends = [market.until(day, 1) for day in (QUARTERS[0], QUARTERS[-1])]
@@ -270,10 +267,8 @@ def _vault(desk: Desk, vault: Vault, market: Closes) -> Iterator[Step]:
         {"decisions": [to_hex(act.decision.leaf) for act in moves]},
         good=bool(done) and all(act.refused in (None, "inside-band") for act in moves),
     )
-    all_in = calls.rebalance(vault.address, units(SAVED), [1_000_000, 0, 0])
-    yield _attempt(
-        desk, "everything into one fund", ALLOCATOR, vault.mandate, all_in, "WeightTooLarge"
-    )
+    call = calls.rebalance(vault.address, units(SAVED), [PPM, 0, 0])
+    yield told.attempt("all into one fund", post, call, "WeightTooLarge")
 
 
 def _mark(vault: Vault, market: Closes, before: str, day: str, manager: LedgerKey) -> None:
@@ -296,9 +291,11 @@ def _walked(market: Closes) -> Iterator[Step]:
     )
 
 
-def _screened(desk: Desk, screen: Screen, counterparties: Sequence[Counterparty]) -> Iterator[Step]:
+def _screened(
+    told: Telling, screen: Screen, counterparties: Sequence[Counterparty]
+) -> Iterator[Step]:
     """Let a trader pay those who are owed, after a look at their accounts."""
-    house, owner = desk.house, desk.house.key(TREASURY)
+    house, owner = told.house, told.house.key(TREASURY)
     money = SettlementToken.deploy(house, owner)
     mandate = house.grant(
         "trades",
@@ -311,34 +308,26 @@ def _screened(desk: Desk, screen: Screen, counterparties: Sequence[Counterparty]
     for other in counterparties:
         account = house.key(other.name).address
         seen = [
-            order_input(money, f"{desk.run}-{other.name}", account, 250),
+            order_input(money, f"{told.run}-{other.name}", account, 250),
             account_input(account, other.figures),
         ]
-        act = desk.act("trader", f"trade/{other.name}", mandate, TradeModel(screen), seen)
+        post = Post("trader", mandate, TradeModel(screen), seen)
+        act = post.act(house, f"trade/{other.name}/{told.run}")
         logged = house.log.index_of(act.decision.leaf) is not None
         stopped = act.refused == "counterparty-suspected"
         end = "refused, and the refusal is in the log" if stopped else "paid 250 SETL"
         yield Step(
-            "trade",
+            "counterparty",
             f"{other.name}: {end} ({act.reason})",
             {"decision": to_hex(act.decision.leaf), "refused": act.refused},
             good=logged and stopped == other.suspect,
         )
 
 
-def _attempt(desk: Desk, title: str, name: str, mandate: bytes, call: Call, expected: str) -> Step:
-    """Let an agent gone wrong try: the decision is sworn, and the contract refuses it."""
-    agent = desk.house.agent(name, careful=False)
-    act = agent.act(f"attempt/{title}/{desk.run}", mandate, RogueModel(call), [])
-    end = f"refused by the contract ({act.reason})" if act.refused else "NOT REFUSED"
-    facts = {"attempt": title, "rule": act.refused, "decision": to_hex(act.decision.leaf)}
-    good = act.refused is not None and expected in act.reason
-    return Step("attempt", f"{title}: {end}", facts, good=good)
-
-
-def _ledger(desk: Desk, pool: Pool, oracle: Oracle, vault: Vault) -> Step:
+def _changes(told: Telling) -> Step:
     """Read back from the chain what was changed: every change names its decision."""
-    told = history(desk.house, pool, oracle, vault)
-    known = [desk.house.log.index_of(bytes.fromhex(c["decision"][2:])) is not None for c in told]
-    text = f"the chain tells of {len(told)} changes; each names its decision, which is in the log"
-    return Step("history", text, {"changes": told}, good=bool(told) and all(known))
+    changes, log = history(told.desk), told.house.log
+    known = [log.index_of(bytes.fromhex(change["decision"][2:])) is not None for change in changes]
+    text = f"the chain tells of {len(changes)} changes; each names its decision, which is logged"
+    good = bool(changes) and all(known)
+    return Step("history", text, {"changes": changes}, good=good)

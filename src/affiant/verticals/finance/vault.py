@@ -67,15 +67,18 @@ class Vault:
 def open_fund(
     house: House, owner: LedgerKey, manager: LedgerKey, name: str, exit_fee: int = EXIT_FEE
 ) -> bytes:
-    """Find or make a fund, and give its manager what gains are paid from."""
+    """Find or make a fund."""
     money = SettlementToken.deploy(house, owner)
     told = (money.address, name, name.upper()[:8], exit_fee, manager.address)
-    fund = house.deploy(artifact("Fund"), *told)
+    return house.deploy(artifact("Fund"), *told)
+
+
+def endow(house: House, owner: LedgerKey, manager: LedgerKey, fund: bytes) -> None:
+    """Give a fund's manager what it pays gains from, and let the fund take it."""
+    money, erc20 = SettlementToken.deploy(house, owner), house.artifact("SettlementToken")
     money.fund(house, owner, manager.address, 10_000_000)
-    erc20 = house.artifact("SettlementToken")
     if house.call(money.address, erc20, "allowance", manager.address, fund) < 2**200:
         house.send(manager, money.address, erc20, "approve", fund, 2**256 - 1)
-    return fund
 
 
 def open_vault(
