@@ -11,15 +11,7 @@ import {RiskSteward} from "../../src/finance/RiskSteward.sol";
 import {Place, RebalanceBounds, StrategyVault} from "../../src/finance/StrategyVault.sol";
 import {Sworn} from "../../src/finance/Sworn.sol";
 import {Cheats} from "../Cheats.sol";
-
-/// @notice Further commands of the test engine.
-interface MoreVm {
-    function envOr(string calldata name, uint256 fallback_) external view returns (uint256);
-    function expectEmit() external;
-    function getCode(string calldata artifact) external view returns (bytes memory);
-    function startPrank(address sender) external;
-    function stopPrank() external;
-}
+import {MoreVm} from "./MoreVm.sol";
 
 /// @title A factory and its one mandate, played: for tests that are not about oaths
 contract PlayedMandate {

@@ -28,7 +28,8 @@ class AllocationModel(CodeModel):
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (prices, holdings), as `prices_input` and `holdings_input` make them."""
         prices, held = inputs
-        found = strategy.decide(list(prices["series"].values()), held["weights"])
+        series = list(prices["series"].values())
+        found = strategy.decide(series, held["weights"], caps=held["caps"])
         if isinstance(found, strategy.Stay):
             return Doubt(found.rule, found.reason)
         most = int(held["assets"]) * (found.turnover + SLACK) // PPM
@@ -49,7 +50,12 @@ def prices_input(series: Mapping[str, Sequence[float]], until: str) -> Input:
     return Input.of(value, source="market closes", units="price per unit", shape=shape)
 
 
-def holdings_input(vault: bytes, assets: int, weights: Sequence[int]) -> Input:
-    """Return what a vault holds: its assets in all, and each fund's share in ppm."""
-    value = {"vault": to_hex(vault), "assets": str(assets), "weights": list(weights)}
+def holdings_input(vault: bytes, assets: int, weights: Sequence[int], caps: Sequence[int]) -> Input:
+    """Return what a vault holds: its assets in all, each share and its cap in ppm."""
+    value = {
+        "vault": to_hex(vault),
+        "assets": str(assets),
+        "weights": list(weights),
+        "caps": list(caps),
+    }
     return Input.of(value, source="the vault", units="smallest units of the asset, ppm")

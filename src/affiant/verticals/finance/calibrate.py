@@ -79,7 +79,9 @@ class Watcher:
         known = bars if self._bars is None else np.concatenate([self._bars, bars])
         if self._bars is not None:
             slow, fast = (
-                np.square(2 * np.tanh((bars - known[LONG - lag : len(known) - lag]) / 2)).sum(axis=0)
+                np.square(2 * np.tanh((bars - known[LONG - lag : len(known) - lag]) / 2)).sum(
+                    axis=0
+                )
                 for lag in (LONG, SHORT)
             )
             self._hours = [slow - fast, *self._hours[: HOURS - 1]]

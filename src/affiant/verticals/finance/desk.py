@@ -88,11 +88,12 @@ class Desk:
 
     def weights(self, closes: Closes, day: str) -> Post:
         """Return the allocator's post over two years of closes up to a day."""
+        vault = self.vault
         seen = [
             prices_input(closes.until(day, WINDOW), day),
-            holdings_input(self.vault.address, self.vault.assets, self.vault.weights()),
+            holdings_input(vault.address, vault.assets, vault.weights(), vault.caps()),
         ]
-        return Post(ALLOCATOR, self.vault.mandate, AllocationModel(), seen)
+        return Post(ALLOCATOR, vault.mandate, AllocationModel(), seen)
 
 
 def seen_of(oracle: Oracle) -> list[Input]:

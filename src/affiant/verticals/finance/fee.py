@@ -94,7 +94,9 @@ def next_fee(current: int, wanted: int, bounds: FeeBounds, since: int) -> int:
 
 def steps(levels: Sequence[int], edges: Sequence[int], margin: int) -> FeeSchedule:
     """Return the schedule of `levels` between `edges`, without the edges where nothing changes."""
-    kept = [place for place, edge in enumerate(edges) if levels[place] != levels[place + 1] and edge]
+    kept = [
+        place for place, edge in enumerate(edges) if levels[place] != levels[place + 1] and edge
+    ]
     return FeeSchedule(
         tuple(edges[place] for place in kept),
         (levels[0], *(levels[place + 1] for place in kept)),

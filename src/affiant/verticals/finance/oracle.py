@@ -37,7 +37,7 @@ def bounds(day: int) -> dict[str, Bound]:
 def limits(day: int) -> Limits:
     """Return what must hold between them. A year stays one of 365 times 86,400 seconds."""
     growth = GROWTH * DAY // day
-    return Limits(growth, youngest=2 * day, record_age=7 * day, tolerance=10, gap=20_000)
+    return Limits(growth, youngest=2 * day, record_age=day, tolerance=10, gap=20_000)
 
 
 @dataclass(frozen=True)

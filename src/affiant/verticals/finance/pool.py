@@ -9,7 +9,7 @@ from typing import Any
 from affiant.kernel.house import House
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Bucket
-from affiant.kernel.token import SettlementToken
+from affiant.kernel.token import SettlementToken, units
 from affiant.verticals.finance import calls
 from affiant.verticals.finance.contracts import appoint, artifact
 from affiant.verticals.finance.fee import FeeBounds, FeeSchedule
@@ -22,6 +22,8 @@ FIRST_FEE = 3_000
 SCHEDULE = FeeSchedule(thresholds=(25_000, 40_000), fees=(2_000, 3_500, 7_000))
 """Fees in pips by the volatility of a day: 20 bp in normal times, 70 bp in stress."""
 CHANGES_A_DAY = 1_000
+LIQUIDITY = 100_000
+"""Goods in a new pool, in whole tokens."""
 DAY = 86_400
 
 
@@ -80,16 +82,18 @@ class Pool:
         told = (token.address, amount, 0, trader.address, FOREVER)
         return self.house.send(trader, self.address, artifact("Pool"), "swap", *told)
 
-    def supply(self, owner: LedgerKey, provider: LedgerKey, goods: int, money: int) -> None:
-        """Give an account tokens and let the pool take them; into an empty pool, add them all."""
-        erc20 = self.house.artifact("SettlementToken")
-        for token, amount in ((self.goods, goods), (self.money, money)):
-            token.fund(self.house, owner, provider.address, amount)
-            allowed = self.house.call(
-                token.address, erc20, "allowance", provider.address, self.address
-            )
-            if allowed < 2**200:
-                self.house.send(provider, token.address, erc20, "approve", self.address, 2**256 - 1)
+    def fill(self, owner: LedgerKey, provider: LedgerKey, price: float) -> None:
+        """Give an account tokens to trade with, and an empty pool liquidity at a price."""
+        erc20, pair = self.house.artifact("SettlementToken"), (provider.address, self.address)
+        amounts = {self.goods: LIQUIDITY, self.money: round(LIQUIDITY * price)}
+        for token, amount in amounts.items():
+            token.fund(self.house, owner, provider.address, 10 * amount)
+            if self.house.call(token.address, erc20, "allowance", *pair) < 2**200:
+                most = 2**256 - 1
+                self.house.send(provider, token.address, erc20, "approve", self.address, most)
+        if self.read("totalSupply") == 0:
+            told = (*map(units, amounts.values()), 0, provider.address)
+            self.house.send(provider, self.address, artifact("Pool"), "add", *told)
 
 
 def open_pool(house: House, owner: LedgerKey, agent: LedgerKey) -> Pool:

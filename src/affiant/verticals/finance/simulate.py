@@ -162,5 +162,3 @@ def _portions(draw: np.random.Generator, minutes: int) -> Array:
     """Return the portions of buyers and of sellers in some minutes."""
     size = 2 * draw.standard_exponential((2, minutes), dtype=np.float32)
     return np.asarray(size * (draw.random((2, minutes), dtype=np.float32) < 1 / 2))
-
-

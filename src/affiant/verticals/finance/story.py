@@ -31,9 +31,10 @@ from affiant.verticals.finance.desk import (
 from affiant.verticals.finance.history import history
 from affiant.verticals.finance.markets import Closes, closes
 from affiant.verticals.finance.oracle import DEMO_DAY, Oracle, limits, open_oracle
-from affiant.verticals.finance.pool import Pool
 from affiant.verticals.finance.pretrade import Screen, TradeModel, account_input, order_input
+from affiant.verticals.finance.risk import assess
 from affiant.verticals.finance.risk_parameters import HeldBackModel
+from affiant.verticals.finance.risk_prices import Prices
 from affiant.verticals.finance.strategy import PPM, decide
 from affiant.verticals.finance.vault import Vault, endow
 from affiant.verticals.finance.walkforward import walk_forward
@@ -44,6 +45,7 @@ CALM, STORM = ("2007-12-17", 2), ("2008-09-26", 3)
 """Days of oil's closes, and how many: two quiet ones, and those after Lehman's fall."""
 QUARTERS = ("2007-12-31", "2008-03-31", "2008-06-30", "2008-09-30", "2008-12-31")
 SAVED = 100_000
+RISK_DAYS = 2_000
 RATIO, NEGLECTED = 1.2289, 1.1572
 """Of wstETH in March 2026: the market's, and the one that was stored since early 2024."""
 
@@ -116,6 +118,7 @@ def story(house: House, screen: Screen, counterparties: Sequence[Counterparty]) 
     yield from _snapshots(told, old)
     yield from _vault(told)
     yield from _walked(told.market)
+    yield _risk(told.market)
     yield from _screened(told, screen, counterparties)
     yield _changes(told)
 
@@ -124,7 +127,8 @@ def _fees(told: Telling) -> Iterator[Step]:
     """Trade along oil's closes, calm and then not; let the agent look every six hours."""
     desk, pool, market = told.desk, told.desk.pool, told.market
     trader = told.house.key("arbitrageur")
-    price = _fill(pool, market.until(CALM[0], 1)["WTI"][0], trader)
+    pool.fill(told.house.key(TREASURY), trader, market.until(CALM[0], 1)["WTI"][0])
+    price = pool.price
     fees, changes = [pool.fee], list[Act]()
     moves = list(itertools.chain(_hours(market, *CALM), _hours(market, *STORM)))
     for hour, move in enumerate(moves, 1):
@@ -167,17 +171,6 @@ def _hours(market: Closes, first: str, days: int) -> Iterator[float]:
         move = math.log(after / before)
         steps = [draw.gauss(0, abs(move) / math.sqrt(24)) for _ in range(24)]
         yield from (step + (move - math.fsum(steps)) / 24 for step in steps)
-
-
-def _fill(pool: Pool, price: float, trader: LedgerKey) -> float:
-    """Give the pool liquidity and the trader money, once; return the price that it stands at."""
-    house, owner = pool.house, pool.house.key(TREASURY)
-    pool.supply(owner, trader, 10_000_000, 10_000_000)
-    if pool.read("totalSupply") == 0:
-        goods, money = units(100_000), units(round(100_000 * price))
-        told = (goods, money, 0, trader.address)
-        house.send(trader, pool.address, artifact("Pool"), "add", *told)
-    return pool.price
 
 
 def _oracles(desk: Desk) -> Oracle:
@@ -288,6 +281,21 @@ def _walked(market: Closes) -> Iterator[Step]:
         f"1/N: {equal.growth:.1%}, {equal.sharpe:.2f}, {equal.drawdown:.0%}, {equal.cost:.2%}. "
         f"{verdict.capitalize()} 1/N by its Sharpe ratio",
         {"sharpeDifference": [told.sharpe.low, told.sharpe.value, told.sharpe.high]},
+    )
+
+
+def _risk(market: Closes) -> Step:
+    """Say what may be lost by the next day, with the tests of such forecasts."""
+    days, closed = market.days[-RISK_DAYS:], market.series["WTI"][-RISK_DAYS:]
+    report = assess(Prices("WTI", days, closed))
+    tested = report.backtest
+    tests = ", ".join(f"{test.name} p {test.p:.2f}" for test in tested.verdicts)
+    return Step(
+        "risk",
+        f"WTI after {report.as_of}: VaR 99 % {report.var:.2f}, ES {report.es:.2f} {report.unit}; "
+        f"{tested.violations} violations in {tested.periods} days; {tests}",
+        {"tests": {test.name: test.p for test in tested.verdicts}},
+        good=tested.passes,
     )
 
 

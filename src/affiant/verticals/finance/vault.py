@@ -44,6 +44,10 @@ class Vault:
         _, held = self.read("holdings")
         return [amount * PPM // max(self.assets, 1) for amount in held]
 
+    def caps(self) -> list[int]:
+        """Return the most of the vault that each fund may hold, in ppm."""
+        return [most for _, most in self.read("places")]
+
     def read(self, name: str, *arguments: Any) -> Any:
         """Read from the vault."""
         return self.house.call(self.address, artifact("StrategyVault"), name, *arguments)
