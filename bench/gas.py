@@ -32,7 +32,7 @@ from affiant.kernel.encoding import keccak256, sha256, word
 from affiant.kernel.errors import SetupError
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Bucket, Pin, Rule, Terms
-from affiant.kernel.ports import Seat
+from affiant.kernel.ports import Clock, Seat
 from affiant.kernel.statement import Statement
 from bench import contracts
 from bench.run import Figure, Run, rounded
@@ -331,8 +331,8 @@ class StillClock:
 
 
 @contextmanager
-def open_chain(folder: Path) -> Iterator[Chain]:
-    """Open a fresh embedded chain with the core contracts on it.
+def open_chain(folder: Path, clock: Clock | None = None) -> Iterator[Chain]:
+    """Open a fresh embedded chain with the core contracts on it; its time stands, without a clock.
 
     Raises:
         SetupError: its engine is not installed.
@@ -342,8 +342,9 @@ def open_chain(folder: Path) -> Iterator[Chain]:
         raise SetupError("anvil is not installed", "Run: affiant chain install")
     folder.mkdir(parents=True, exist_ok=True)
     database = open_database(folder / "chain.db")
-    journal = Journal(database, Genesis(EMBEDDED_CHAIN_ID, NOW - DAY, install.ANVIL_VERSION))
-    provider = EmbeddedChain(engine, journal, StillClock())
+    clock = clock or StillClock()
+    began = Genesis(EMBEDDED_CHAIN_ID, clock.now() - DAY, install.ANVIL_VERSION)
+    provider = EmbeddedChain(engine, Journal(database, began), clock)
     try:
         operator = made_key("operator")
         connection = Connection(provider, "embedded chain", operator)
