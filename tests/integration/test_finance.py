@@ -17,6 +17,7 @@ from affiant.kernel.errors import InputError, LedgerError
 from affiant.verticals.finance.desk import STAKING, Desk
 from affiant.verticals.finance.fee import FeeBounds
 from affiant.verticals.finance.fee_setting import FeeModel
+from affiant.verticals.finance.markets import closes
 from affiant.verticals.finance.oracle import limits
 
 from .command import Done, Run, process
@@ -188,3 +189,42 @@ def test_a_home_without_a_desk_is_told_what_to_do(affiant: Run, tmp_path: Path) 
     """Verbs that need the desk name the command that makes it."""
     affiant("finance", "act", "fee", "--home", tmp_path / "new").refused("demo finance")
     affiant("finance", "history", "--home", tmp_path / "new").refused("demo finance")
+
+
+def closes_csv(path: Path) -> Path:
+    """Write two years and more of real closes."""
+    market = closes()
+    lines = ["date," + ",".join(market.series)]
+    columns = market.series.values()
+    lines += [
+        ",".join([day, *(str(prices[at]) for prices in columns)])
+        for at, day in enumerate(market.days)
+    ]
+    path.write_text("\n".join(lines[:1] + lines[-1_200:]))
+    return path
+
+
+def test_risk_numbers_come_with_their_tests(affiant: Run, tmp_path: Path) -> None:
+    """The command prints VaR and ES with every backtest, and draws them where it is told to."""
+    file, plot = closes_csv(tmp_path / "closes.csv"), tmp_path / "risk.svg"
+    done = affiant("finance", "risk", file, "--column", "WTI", "--plot", plot)
+    done.held()
+    for word in ("VaR 99 %", "ES 99 %", "Kupiec", "conditional coverage", "Acerbi-Szekely"):
+        assert word in done.out
+    assert plot.read_text().startswith("<svg")
+    told = affiant("finance", "risk", file, "--column", "WTI", "--side", "short", "--json").told
+    assert len(told["backtest"]["tests"]) == 4
+    affiant("finance", "risk", file).refused("Choose one with --column")
+    lost = affiant("finance", "risk", file, "--column", "WTI", "--plot", tmp_path / "no" / "x.svg")
+    lost.refused("cannot be written")
+
+
+def test_a_rule_is_walked_forward_beside_one_over_n(affiant: Run, tmp_path: Path) -> None:
+    """The command shows the rule never without 1/N and its costs."""
+    file = closes_csv(tmp_path / "closes.csv")
+    done = affiant("finance", "walk", file, "--cost", 3_000)
+    done.held()
+    assert "after 30 bp of turnover" in done.out
+    assert "1/N" in done.out
+    free = affiant("finance", "walk", file, "--cost", 0, "--json").told
+    assert free["rule"]["cost"] == free["equal"]["cost"] == 0

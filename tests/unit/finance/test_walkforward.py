@@ -9,7 +9,13 @@ import pytest
 
 from affiant.kernel.errors import InputError
 from affiant.verticals.finance.strategy import EQUAL, PPM, VAULT, Stay, Target, decide
-from affiant.verticals.finance.walkforward import Rule, Schedule, walk_forward
+from affiant.verticals.finance.walkforward import (
+    Rule,
+    Schedule,
+    report_json,
+    report_lines,
+    walk_forward,
+)
 
 SHORT = Schedule(window=10, step=5, block=5)
 SETTINGS = replace(VAULT, recent=5, least=10, band=0, stale=5)
@@ -197,3 +203,16 @@ def test_leverage_is_refused() -> None:
     for weights in ((PPM, 1, 0), (PPM, -1, 0)):
         with pytest.raises(InputError):
             walk_forward(market(), always(*weights), schedule=SHORT)
+
+
+def test_a_report_shows_costs_and_the_peer() -> None:
+    """No figure is told without its costs, nor without 1/N beside it and a verdict."""
+    told = walk_forward(market(800), decide, cost=3_000)
+    lines = report_lines(told)
+    assert lines[0] == "after 30 bp of turnover"
+    assert lines[1].split() == ["the", "rule", "1/N"]
+    assert any(line.startswith("cost a year") for line in lines)
+    assert "90 % interval" in lines[-1]
+    value = report_json(told)
+    assert set(value["rule"]) == set(value["equal"]) > {"cost", "turnover", "sharpe"}
+    assert value["costPpm"] == 3_000

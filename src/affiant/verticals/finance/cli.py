@@ -176,6 +176,26 @@ def history(
         typer.echo(f"block {change['block']}  {change['what']}: {moved}  by {change['decision']}")
 
 
+@app.command()
+def walk(
+    file: Annotated[Path, typer.Argument(help="CSV of date and one column of prices per fund.")],
+    cost: Annotated[int, typer.Option(min=0, help="Cost of turnover, in ppm of it.")] = 1_000,
+    json: Json = False,
+) -> None:
+    """Walk the vault's rule forward over your prices, beside 1/N, with costs: no forecast."""
+    _check_extra()
+    from affiant.verticals.finance.risk_prices import read_table
+    from affiant.verticals.finance.strategy import decide
+    from affiant.verticals.finance.walkforward import report_json, report_lines, walk_forward
+
+    told = walk_forward([list(p.values) for p in read_table(file).values()], decide, cost=cost)
+    if json:
+        _print(report_json(told))
+    else:
+        for line in report_lines(told):
+            typer.echo(line)
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file. Raises: InputError if it cannot be written."""
     from affiant.kernel.errors import InputError

@@ -116,6 +116,14 @@ def read_prices(path: str | Path, column: str | None = None) -> Prices:
     return Prices(Path(path).stem, tuple(dates), tuple(values))
 
 
+def read_table(path: str | Path) -> dict[str, Prices]:
+    """Read every column of prices of a CSV file, by name. Raises: as `read_prices`."""
+    _, header = next(_rows(Path(path)), (1, []))
+    if len(header) < 2:
+        raise InputError(f"{path} has no column of prices", "Give dates, and prices beside them")
+    return {name: read_prices(path, name) for name in header[1:]}
+
+
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the lines that are not blank, with their numbers."""
     try:

@@ -16,7 +16,8 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from affiant.kernel.errors import InputError
 from affiant.verticals.finance.strategy import EQUAL, PPM, Stay, Target, decide
@@ -26,6 +27,17 @@ Rule = Callable[[Sequence[Sequence[float]], Sequence[int]], Target | Stay]
 
 #: A smaller variance in one period is rounding: the returns were all the same.
 NOISE = 1e-20
+
+
+_TITLES = (
+    ("growth a year", "growth"),
+    ("volatility", "volatility"),
+    ("Sharpe ratio", "sharpe"),
+    ("deepest fall", "drawdown"),
+    ("turnover", "turnover"),
+    ("cost a year", "cost"),
+    ("invested", "invested"),
+)
 
 
 @dataclass(frozen=True)
@@ -263,3 +275,33 @@ def _blocks(values: Sequence[float], size: int) -> list[float]:
     """Return the sum of `size` values from each place on; the last is followed by the first."""
     sums = list(itertools.accumulate([*values, *values[:size]], initial=0.0))
     return [sums[at + size] - sums[at] for at in range(len(values))]
+
+
+def report_lines(told: Report) -> list[str]:
+    """Return a report for people: the rule never without its costs, nor without 1/N."""
+    lines = [f"after {told.cost / 100:g} bp of turnover", f"{'':14}{'the rule':>10}{'1/N':>10}"]
+    for title, name in _TITLES:
+        ours, equal = getattr(told.ours, name), getattr(told.equal, name)
+        form = ">10.2f" if name == "sharpe" else ">10.2%"
+        lines.append(f"{title:14}{ours:{form}}{equal:{form}}")
+    verdict = {True: "better than", False: "worse than", None: "not to be told from"}[told.beats]
+    low, value, high = told.sharpe.low, told.sharpe.value, told.sharpe.high
+    lines.append(
+        f"Sharpe ratio {verdict} 1/N's: {value:+.2f}, 90 % interval {low:+.2f} to {high:+.2f}"
+    )
+    return lines
+
+
+def report_json(told: Report) -> dict[str, Any]:
+    """Return a report for machines."""
+    figures = {
+        who: {name: getattr(had, name) for _, name in _TITLES}
+        for who, had in (("rule", told.ours), ("equal", told.equal))
+    }
+    return {
+        **figures,
+        "costPpm": told.cost,
+        "sharpeDifference": asdict(told.sharpe),
+        "beats": told.beats,
+        "drawdownOfDilutedEqual": told.diluted,
+    }
