@@ -116,6 +116,9 @@ class LedgerSimulator:
     def now(self) -> int:
         return self._clock.now()
 
+    def height(self) -> int:
+        return len(self._blocks) - 1
+
     def grant(self, terms: Terms) -> bytes:
         """Create the mandate with these terms; return its address."""
         address = sha256(jcs_encode([self.chain_id, terms.to_json()]))[12:]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -163,8 +165,21 @@ def test_the_same_job_acts_once(told: Told, affiant: Run) -> None:
     assert first.told["transaction"] is not None
 
 
-def test_a_dry_house_makes_nothing(told: Told, tmp_path: Path) -> None:
-    """What a dry run would have to make, key, mandate or transaction, it refuses."""
+def contents(home: Path) -> dict[str, object]:
+    """Return everything that a home keeps."""
+    kept: dict[str, object] = {}
+    for path in home.rglob("*"):
+        if path.suffix == ".db":
+            with sqlite3.connect(path) as database:
+                kept[path.name] = list(database.iterdump())
+        elif path.is_file() and not path.name.endswith(("-wal", "-shm")):
+            kept[path.name] = path.read_bytes()
+    return kept
+
+
+def test_a_dry_house_makes_nothing(told: Told) -> None:
+    """What a dry run would have to make, key, mandate, statement or transaction, it refuses."""
+    before = contents(told.home)
     with open_house(told.home, rpc=told.chain.url, dry=True) as house:
         with pytest.raises(InputError, match="has no key 'nobody'"):
             house.key("nobody")
@@ -174,8 +189,64 @@ def test_a_dry_house_makes_nothing(told: Told, tmp_path: Path) -> None:
         desk = Desk.open(house)
         with pytest.raises(LedgerError, match="a dry run sends nothing"):
             desk.oracle.record_now(owner)
-    assert not (told.home / "keys" / "nobody.secp256k1").exists()
-    assert list(tmp_path.iterdir()) == []
+        with pytest.raises(InputError, match="a dry run does not act"):
+            desk.fee().act(house, "dry")
+        with pytest.raises(InputError, match="swears to nothing"):
+            house.affiant("treasury")
+    assert contents(told.home) == before
+
+
+def test_another_chain_is_found_out(told: Told, affiant: Run) -> None:
+    """A dry run against a chain without the home's contracts says so, and advises no deployment."""
+    with node(31338) as empty:
+        empty.fund(told.home, COIN)
+        dry = told.finance(affiant, "act", "weights", "--dry-run", rpc=empty.url)
+    dry.refused("is not at", "or a fork of it")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("weights", "--until", "2010-02-30"),
+        ("weights", "--until", "2008"),
+        ("weights", "--until", "2010-01-02; rm"),
+        ("weights", "--until", ""),
+        ("weights", "--until", "1998-12-31"),
+        ("fee", "--until", "2010-01-04"),
+        ("fee", "--job", ""),
+        ("fee", "--job", "a\tb"),
+        ("fee", "--dry-run", "--job", "x"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_sworn(
+    told: Told, affiant: Run, words: tuple[str, ...]
+) -> None:
+    """Days that are none, jobs without a name, options that do not belong: nothing is logged."""
+    before = (told.home / "log.db").read_bytes()
+    told.finance(affiant, "act", *words).refused()
+    assert (told.home / "log.db").read_bytes() == before
+
+
+def test_a_damaged_log_is_told_as_such(told: Told, affiant: Run, tmp_path: Path) -> None:
+    """A dry run over a home whose log is damaged ends in an error that says so."""
+    home = Path(shutil.copytree(told.home, tmp_path / "home"))
+    with sqlite3.connect(home / "log.db") as database:
+        database.execute("UPDATE nodes SET hash = zeroblob(32) WHERE level = 0 AND idx = 3")
+    done = affiant("finance", "act", "fee", "--dry-run", "--home", home, "--rpc", told.chain.url)
+    done.refused("damaged")
+
+
+def test_a_revoked_mandate_is_refused_alike(told: Told, affiant: Run, tmp_path: Path) -> None:
+    """Dry or not, an action that the mandate refuses ends with exit code 1 and its rule."""
+    home = Path(shutil.copytree(told.home, tmp_path / "home"))
+    with node(4243, f"--fork-url={told.chain.url}") as fork:
+        with open_house(home, rpc=fork.url) as house:
+            desk = Desk.open(house)
+            house.ledger.revoke(desk.vault.mandate, house.key("treasury"))
+        options = ["--home", home, "--rpc", fork.url, "--json"]
+        for more in (["--dry-run"], []):
+            done = affiant("finance", "act", "weights", "--until", "2012-06-29", *more, *options)
+            assert (done.code, done.told["refused"]) == (1, "Revoked"), done
 
 
 def test_the_story_can_be_told_again(told: Told) -> None:

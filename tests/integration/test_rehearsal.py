@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from web3.exceptions import ContractLogicError
 
+from affiant.chain import artifacts
+from affiant.chain.reverts import Errors
+from affiant.kernel.encoding import keccak256, word
 from affiant.kernel.errors import CallReverted, LedgerError
 from affiant.kernel.mandate import Pin, Rule
 from affiant.kernel.model import Call
@@ -87,3 +92,59 @@ def test_a_mandate_with_other_terms_is_refused(
     monkeypatch.setitem(world.ledger._terms, mandate, other)
     with pytest.raises(LedgerError, match="does not end with the terms"):
         world.ledger.rehearse(mandate, world.pay(1), MODEL)
+
+
+def test_a_dry_run_is_of_now_and_leaves_no_block(world: World) -> None:
+    """On a chain whose last block is old, times count as they are now, and nothing is mined."""
+    now = world.clock.now()
+    ending = world.mandate(valid_until=now + 5_000)
+    still = world.watched()
+    world.suspend(world.stay(still, 400))
+    block, rows = world.opened.chain.number, list(world.opened.database.iterdump())
+    assert refusal(world, still, world.pay(1)).error == "AgentSuspended"
+    world.clock.time += 4_000  # nobody mines meanwhile
+    assert world.ledger.rehearse(still, world.pay(1), MODEL) > 0
+    assert world.ledger.rehearse(ending, world.pay(1), MODEL) > 0
+    world.clock.time += 2_000
+    assert refusal(world, ending, world.pay(1)).error == "Expired"
+    assert world.opened.chain.number == block
+    assert list(world.opened.database.iterdump()) == rows
+    world.tick()
+    assert world.opened.chain.number == block + 1
+    world.act(still, world.pay(1))
+
+
+def test_a_node_that_ignores_overrides_is_found_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the stand-in is not believed, that is said of the node and not of the action."""
+    eth, mandate = world.connection._web3.eth, world.mandate()
+    asked = eth.estimate_gas
+
+    def deaf(request: Any, block: Any = None, _: Any = None) -> int:
+        return asked(request, block)
+
+    monkeypatch.setattr(eth, "estimate_gas", deaf)
+    with pytest.raises(LedgerError, match="without the overrides"):
+        world.ledger.rehearse(mandate, world.pay(1), MODEL)
+
+
+@pytest.mark.parametrize("said", ["c0ffee00", "0f2e5b6c" + "00" * 4])
+def test_whatever_a_guard_says_is_told_and_cut(world: World, said: str) -> None:
+    """Data that is no error anybody knows is shown as it is."""
+    guarded = world.mandate(guard=deploy_refusing(world, bytes.fromhex(said)))
+    assert said in refusal(world, guarded, world.pay(1)).message
+
+
+def test_hostile_refusals_do_not_stop_anybody() -> None:
+    """An error that lies about its own length is shown in part, and never crashes whoever reads."""
+    errors = Errors()
+    for name in ("Mandate", "MandateFactory"):
+        errors.learn(artifacts.load(name)["abi"])
+    failed = keccak256(b"CallFailed(bytes)")[:4]
+    liar = failed + word(32) + word(2**64)
+    nested = failed + word(32) + word(len(liar)) + liar
+    long = failed + word(32) + word(10**5) + b"\xab" * 10**5
+    for raw in (liar, nested, failed + b"\xff" * 10**6, long):
+        told = errors.reverted(ContractLogicError("reverted", data="0x" + raw.hex()))
+        assert len(told.message) < 1_000

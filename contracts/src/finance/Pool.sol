@@ -260,8 +260,7 @@ contract Pool is ERC20, Sworn, ReentrancyGuard {
     /// @return feePaid the fee, in the token to pay
     function quote(address tokenIn, uint256 amountIn) public view returns (uint256 amountOut, uint256 feePaid) {
         if (tokenIn != address(token0) && tokenIn != address(token1)) revert UnknownToken(tokenIn);
-        (uint256 heldIn, uint256 heldOut) =
-            tokenIn == address(token0) ? (reserve0, reserve1) : (reserve1, reserve0);
+        (uint256 heldIn, uint256 heldOut) = tokenIn == address(token0) ? (reserve0, reserve1) : (reserve1, reserve0);
         if (heldIn == 0) return (0, 0);
         uint256 swapped = uint256(amountIn.toUint128()) * (MILLION - fee) / MILLION;
         feePaid = amountIn - swapped;

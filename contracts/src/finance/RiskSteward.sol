@@ -51,9 +51,7 @@ contract RiskSteward is Sworn {
     /// @param id the parameter
     /// @param value the new value
     /// @param previous the value before
-    event Updated(
-        bytes32 indexed decision, bytes32 indexed model, bytes32 indexed id, uint256 value, uint256 previous
-    );
+    event Updated(bytes32 indexed decision, bytes32 indexed model, bytes32 indexed id, uint256 value, uint256 previous);
 
     /// @notice A parameter.
     /// @param value its present value

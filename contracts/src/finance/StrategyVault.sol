@@ -256,11 +256,7 @@ contract StrategyVault is ERC4626, Sworn, ReentrancyGuard {
         return IERC20(asset()).balanceOf(address(this));
     }
 
-    function _deposit(address caller, address receiver, uint256 assets, uint256 shares)
-        internal
-        override
-        nonReentrant
-    {
+    function _deposit(address caller, address receiver, uint256 assets, uint256 shares) internal override nonReentrant {
         super._deposit(caller, receiver, assets, shares);
     }
 

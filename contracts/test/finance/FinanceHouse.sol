@@ -21,10 +21,10 @@ abstract contract FinanceHouse is House, Incident {
     address internal constant MANAGER = address(0x3A7);
     uint256 internal constant FOREVER = type(uint256).max;
 
-    /// @dev A day sees at most this much turnover and this many other calls.
-    uint96 internal constant TURNOVER_LIMIT = 2_000_000_000;
-    uint96 internal constant CALLS_LIMIT = 40;
-    uint128 internal constant TURNOVER_CAP = 900_000_000;
+    /// @dev Three days see at most this much turnover, and a day this many other calls.
+    uint96 internal constant TURNOVER_LIMIT = 1_500_000_000;
+    uint96 internal constant CALLS_LIMIT = 12;
+    uint128 internal constant TURNOVER_CAP = 700_000_000;
 
     SettlementToken internal token0;
     SettlementToken internal token1;
@@ -39,9 +39,7 @@ abstract contract FinanceHouse is House, Incident {
         super.setUp();
         (token0, token1, staked) = (newToken("Zero"), newToken("One"), newToken("Staked"));
         FeeBounds memory fees = FeeBounds(500, 10_000, 1_000, 1 hours);
-        pool = Pool(
-            vm.deployCode("Pool.sol:Pool", abi.encode(token0, token1, fees, uint24(3_000), OWNER, factory))
-        );
+        pool = Pool(vm.deployCode("Pool.sol:Pool", abi.encode(token0, token1, fees, uint24(3_000), OWNER, factory)));
 
         steward = RiskSteward(vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, factory)));
         staked.mint(MANAGER, 1e30);
@@ -49,11 +47,12 @@ abstract contract FinanceHouse is House, Incident {
 
         (funds[0], funds[1], funds[2]) = (newFund(token, 0), newFund(token, 2_000), newFund(token, 0));
         Place[] memory places = new Place[](3);
-        (places[0], places[1], places[2]) = (Place(funds[0], 600_000), Place(funds[1], 400_000), Place(funds[2], 300_000));
+        (places[0], places[1], places[2]) =
+        (Place(funds[0], 600_000), Place(funds[1], 400_000), Place(funds[2], 300_000));
         vault = StrategyVault(
             vm.deployCode(
                 "StrategyVault.sol:StrategyVault",
-                abi.encode(token, "Vault", "VAULT", places, RebalanceBounds(1 days, 3_000), OWNER, factory)
+                abi.encode(token, "Vault", "VAULT", places, RebalanceBounds(1 days, 1_500), OWNER, factory)
             )
         );
 
@@ -68,7 +67,7 @@ abstract contract FinanceHouse is House, Incident {
         t = terms();
         t.validUntil = 4_000_000_000;
         t.guard = address(guard);
-        t.buckets[0] = Bucket(TURNOVER_LIMIT, 1 days);
+        t.buckets[0] = Bucket(TURNOVER_LIMIT, 3 days);
         t.buckets[1] = Bucket(CALLS_LIMIT, 1 days);
         t.rules = new Rule[](3);
         t.rules[0] = Rule(address(pool), Pool.setFee.selector, PER_CALL, 1, 1, new Pin[](0));
@@ -113,9 +112,8 @@ abstract contract FinanceHouse is House, Incident {
     }
 
     function newToken(string memory name) private returns (SettlementToken) {
-        return SettlementToken(
-            vm.deployCode("SettlementToken.sol:SettlementToken", abi.encode(name, name, address(this)))
-        );
+        return
+            SettlementToken(vm.deployCode("SettlementToken.sol:SettlementToken", abi.encode(name, name, address(this))));
     }
 
     function newFund(SettlementToken asset, uint24 exitFee) private returns (Fund) {

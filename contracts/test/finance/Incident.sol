@@ -76,9 +76,8 @@ abstract contract Incident is Cheats {
     }
 
     function newGuard(SnapshotBounds memory snapshot_, GapBounds memory gap) internal returns (SnapshotGuard) {
-        return SnapshotGuard(
-            vm.deployCode("SnapshotGuard.sol:SnapshotGuard", abi.encode(oracle, record, snapshot_, gap))
-        );
+        return
+            SnapshotGuard(vm.deployCode("SnapshotGuard.sol:SnapshotGuard", abi.encode(oracle, record, snapshot_, gap)));
     }
 
     function ratioAt(uint256 time) internal pure returns (uint256) {

@@ -7,6 +7,8 @@ interface MoreVm {
     function expectEmit() external;
     function getCode(string calldata artifact) external view returns (bytes memory);
     function pauseGasMetering() external;
+    function revertToState(uint256 id) external returns (bool);
+    function snapshotState() external returns (uint256 id);
     function startPrank(address sender) external;
     function stopPrank() external;
 }

@@ -381,10 +381,14 @@ contract PoolTest is Stage {
             assertEq(_token0.balanceOf(address(_pool)), _pool.reserve0() + donated0, "token 0 held");
             assertEq(_token1.balanceOf(address(_pool)), _pool.reserve1() + donated1, "token 1 held");
             assertEq(
-                _token0.balanceOf(ALICE) + _token0.balanceOf(BOB) + _pool.reserve0() + donated0, 2e30, "token 0 in = out"
+                _token0.balanceOf(ALICE) + _token0.balanceOf(BOB) + _pool.reserve0() + donated0,
+                2e30,
+                "token 0 in = out"
             );
             assertEq(
-                _token1.balanceOf(ALICE) + _token1.balanceOf(BOB) + _pool.reserve1() + donated1, 2e30, "token 1 in = out"
+                _token1.balanceOf(ALICE) + _token1.balanceOf(BOB) + _pool.reserve1() + donated1,
+                2e30,
+                "token 1 in = out"
             );
         }
         for (uint256 i; i < 2; ++i) {
@@ -434,7 +438,9 @@ contract PoolTest is Stage {
     }
 
     /// @notice Adding liquidity and taking it out again, in any state, brings no more of either token than was paid.
-    function testFuzz_noProfitFromAddingAndRemoving(uint256 r0, uint256 r1, uint256 swapped, uint256 a, uint256 b) public {
+    function testFuzz_noProfitFromAddingAndRemoving(uint256 r0, uint256 r1, uint256 swapped, uint256 a, uint256 b)
+        public
+    {
         _add(ALICE, within(r0, 1_001, 1e18), within(r1, 1_001, 1e18));
         vm.prank(ALICE);
         try _pool.swap(address(_token0), within(swapped, 1, 1e18), 0, ALICE, FOREVER) {} catch {}

@@ -32,7 +32,11 @@ contract RiskStewardTest is Stage {
         return abi.encodeCall(RiskSteward.update, (ids, values));
     }
 
-    function _update(bytes32 id, uint256 value, bytes32 otherId, uint256 otherValue) private pure returns (bytes memory) {
+    function _update(bytes32 id, uint256 value, bytes32 otherId, uint256 otherValue)
+        private
+        pure
+        returns (bytes memory)
+    {
         (bytes32[] memory ids, uint256[] memory values) = (new bytes32[](2), new uint256[](2));
         (ids[0], values[0], ids[1], values[1]) = (id, value, otherId, otherValue);
         return abi.encodeCall(RiskSteward.update, (ids, values));
@@ -58,9 +62,7 @@ contract RiskStewardTest is Stage {
     /// @notice Only the owner defines.
     function test_onlyTheOwnerDefines() public {
         bytes memory data = abi.encodeCall(RiskSteward.defineParameter, ("d", Bounds(1, 2, 3, 4), 1));
-        refuses(
-            _steward, data, abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, address(mandate))
-        );
+        refuses(_steward, data, abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, address(mandate)));
     }
 
     /// @notice Bounds without a value in them, a first value outside, and a zero from which no step leads away are refused.
@@ -71,7 +73,9 @@ contract RiskStewardTest is Stage {
             uint96 value = i == 2 ? 6 : 0;
             vm.expectRevert(abi.encodeWithSelector(RiskSteward.InvalidBounds.selector, C, bounds[i], value));
             // Of a fresh steward.
-            if (i == 0) _steward = RiskSteward(vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, mandate)));
+            if (i == 0) {
+                _steward = RiskSteward(vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, mandate)));
+            }
             _define(C, bounds[i], value);
         }
     }
@@ -180,8 +184,8 @@ contract RiskStewardTest is Stage {
             uint256 first = (seed >> 32) % 2;
             uint256 second = 1 + first;
             (uint256 a, uint256 b) = (_near(seed >> 64, values[first]), _near(seed >> 128, values[second]));
-            bool inside =
-                _isInside(first, a, values[first], time, changed[first]) && _isInside(second, b, values[second], time, changed[second]);
+            bool inside = _isInside(first, a, values[first], time, changed[first])
+                && _isInside(second, b, values[second], time, changed[second]);
             bytes memory data = _update(ids[first], a, ids[second], b);
             try mandate.act(MODEL, DECISION, address(_steward), data) {
                 assertTrue(inside, "accepted outside");

@@ -121,9 +121,7 @@ contract SnapshotGuardTest is Stage, Incident {
     /// @notice A snapshot from before the records, or too long after one, cannot be compared with anything.
     function test_noRecord() public {
         (uint256 first,) = record.atOrBefore(uint48(BEGIN));
-        _refuses(
-            snapshot(SNAPSHOT, first - 1), abi.encodeWithSelector(SnapshotGuard.NoRecord.selector, first - 1, 0)
-        );
+        _refuses(snapshot(SNAPSHOT, first - 1), abi.encodeWithSelector(SnapshotGuard.NoRecord.selector, first - 1, 0));
         _check(snapshot(SNAPSHOT, first + RECORD_AGE));
         _refuses(
             snapshot(SNAPSHOT, first + RECORD_AGE + 1),
@@ -170,12 +168,17 @@ contract SnapshotGuardTest is Stage, Incident {
         );
         // Present: 930,000 and 950,000.
         _check(update(LTV, 945_000));
-        _refuses(update(LTV, 945_001), abi.encodeWithSelector(SnapshotGuard.GapTooSmall.selector, 945_001, 950_000, 5_000));
+        _refuses(
+            update(LTV, 945_001), abi.encodeWithSelector(SnapshotGuard.GapTooSmall.selector, 945_001, 950_000, 5_000)
+        );
         _check(update(THRESHOLD, 935_000));
         _refuses(
-            update(THRESHOLD, 934_999), abi.encodeWithSelector(SnapshotGuard.GapTooSmall.selector, 930_000, 934_999, 5_000)
+            update(THRESHOLD, 934_999),
+            abi.encodeWithSelector(SnapshotGuard.GapTooSmall.selector, 930_000, 934_999, 5_000)
         );
-        _refuses(update(THRESHOLD, 4_999), abi.encodeWithSelector(SnapshotGuard.GapTooSmall.selector, 930_000, 4_999, 5_000));
+        _refuses(
+            update(THRESHOLD, 4_999), abi.encodeWithSelector(SnapshotGuard.GapTooSmall.selector, 930_000, 4_999, 5_000)
+        );
         _refuses(
             update(LTV, type(uint256).max),
             abi.encodeWithSelector(SnapshotGuard.GapTooSmall.selector, type(uint256).max, 950_000, 5_000)

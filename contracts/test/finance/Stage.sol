@@ -54,9 +54,8 @@ abstract contract Stage is Cheats {
     PlayedMandate internal mandate = new PlayedMandate();
 
     function newToken(string memory name) internal returns (SettlementToken) {
-        return SettlementToken(
-            vm.deployCode("SettlementToken.sol:SettlementToken", abi.encode(name, name, address(this)))
-        );
+        return
+            SettlementToken(vm.deployCode("SettlementToken.sol:SettlementToken", abi.encode(name, name, address(this))));
     }
 
     function newPool(IERC20 token0, IERC20 token1, FeeBounds memory bounds, uint24 fee) internal returns (Pool pool) {

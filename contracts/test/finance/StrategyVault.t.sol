@@ -214,8 +214,7 @@ contract StrategyVaultTest is Stage {
     function test_delay() public {
         act(_vault, _rebalance(0, 0, 0, 0));
         vm.warp(START + 1 days - 1);
-        bytes memory reason =
-            abi.encodeWithSelector(StrategyVault.TooSoon.selector, START + 1 days, START + 1 days - 1);
+        bytes memory reason = abi.encodeWithSelector(StrategyVault.TooSoon.selector, START + 1 days, START + 1 days - 1);
         refuses(_vault, _rebalance(0, 0, 0, 0), reason);
         vm.warp(START + 1 days);
         act(_vault, _rebalance(0, 0, 0, 0));
@@ -311,9 +310,7 @@ contract StrategyVaultTest is Stage {
         assertEq(_vault.totalAssets(), 1_000_000, "counted");
         assertEq(_vault.maxWithdraw(ALICE), 700_000, "not promised");
         vm.prank(ALICE);
-        vm.expectRevert(
-            abi.encodeWithSelector(ERC4626.ERC4626ExceededMaxWithdraw.selector, ALICE, 700_001, 700_000)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ERC4626.ERC4626ExceededMaxWithdraw.selector, ALICE, 700_001, 700_000));
         _vault.withdraw(700_001, ALICE, ALICE);
         vm.prank(ALICE);
         _vault.withdraw(700_000, ALICE, ALICE);
@@ -383,9 +380,8 @@ contract StrategyVaultTest is Stage {
         vm.prank(ALICE);
         _vault.approve(address(_odd), FOREVER);
         bytes memory closed = abi.encodeWithSignature("ReentrancyGuardReentrantCall()");
-        bytes[2] memory calls = [
-            abi.encodeCall(IERC4626.withdraw, (1, BOB, ALICE)), abi.encodeCall(IERC4626.deposit, (0, BOB))
-        ];
+        bytes[2] memory calls =
+            [abi.encodeCall(IERC4626.withdraw, (1, BOB, ALICE)), abi.encodeCall(IERC4626.deposit, (0, BOB))];
         for (uint256 i; i < 2; ++i) {
             _odd.plan(address(_vault), calls[i]);
             vm.prank(ALICE);

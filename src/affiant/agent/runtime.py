@@ -55,6 +55,8 @@ class Runtime:
     """The kinds of statement that the log knows."""
     careful: bool = True
     """Whether it checks the terms itself first. The contract does so in any case."""
+    dry: bool = False
+    """Whether it only rehearses."""
 
     @functools.cached_property
     def _oath(self) -> Oath:
@@ -75,11 +77,13 @@ class Runtime:
             RegistrationRefused: the log does not take it, for instance `decision-open` while the
                 agent's decision of another house waits; call again with the same job.
         """
+        self._check_wet()
         with self.turn:
             return self._act(job, mandate, model, inputs)
 
     def rehearse(self, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Rehearsal:
         """Decide and ask the chain what would become of it: nothing is sworn, logged or sent."""
+        self._own_mandate(mandate)
         answer = model.predict([item.value for item in inputs])
         if isinstance(answer, Doubt):
             return Rehearsal(None, answer.rule, answer.reason)
@@ -91,6 +95,7 @@ class Runtime:
 
     def recall(self, job: str) -> Act | None:
         """Return what became of a job that was decided, following it to its end; or None."""
+        self._check_wet()
         with self.turn:
             draft = self._oath.kept(f"{job}/decision")
             return None if draft is None else self._follow(job, draft)
@@ -119,7 +124,7 @@ class Runtime:
         index = self._oath.log(draft)
         if decided.kind == bodies.REFUSAL:
             self.outbox.finish(job)
-            return Act(decided, None, content["rule"], content["reason"])
+            return Act(decided, _refused_proposal(content), content["rule"], content["reason"])
 
         bound = BoundAction.from_json(content["action"])
         execution = self._executed(bound, decided)
@@ -139,6 +144,10 @@ class Runtime:
                 )
             refused, reason = said["events"][0]["error"], said["events"][0]["reason"]
         return Act(decided, _proposal(content), refused, reason, execution, outcome.statement)
+
+    def _check_wet(self) -> None:
+        if self.dry:
+            raise InputError("a dry run does not act", "Rehearse, or open the house as it is")
 
     def _own_mandate(self, mandate: bytes) -> None:
         """Refuse another agent's mandate before anything is sworn under it.
@@ -333,6 +342,13 @@ class Runtime:
             "events": list(execution.events),
         }
         return self._oath.swear(job, bodies.OUTCOME, decided.subject, content, [decided])
+
+
+def _refused_proposal(content: dict[str, Any]) -> Proposal | None:
+    """Return what was wanted and refused; None where the model itself had doubts."""
+    if content["action"] is None:
+        return None
+    return _proposal({"confidence": None, "seed": None, **content})
 
 
 def _proposal(content: dict[str, Any]) -> Proposal:

@@ -10,7 +10,7 @@ from typing import TextIO
 from affiant.apps.database import open_database
 from affiant.kernel.errors import InputError, IntegrityError, SetupError
 
-FORMAT = 1
+FORMAT = 2
 _HEADER = 100  # bytes of an SQLite file's header
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS home (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -42,7 +42,7 @@ DAY = 86_400
 VALID_SECONDS = 365 * DAY
 LONGEST_LIFE = 600
 """Seconds a decision may wait for its execution."""
-_BEFORE_DRY = "A dry run makes nothing: act once without it, or name another --home"
+_BEFORE_DRY = "A dry run makes nothing: tell the story or act here first, or name another --home"
 SUSPENSION_LIMIT = DAY
 SUSPENSION_WINDOW = 7 * DAY
 """Seconds: a guardian may keep an agent still for one day in any seven, half a day at once."""
@@ -150,10 +150,17 @@ class RealHouse:
             turn=self._turn,
             kinds=self.kinds,
             careful=careful,
+            dry=self._dry,
         )
 
     def affiant(self, name: str) -> Affiant:
-        """Return whoever swears with the key of that name."""
+        """Return whoever swears with the key of that name.
+
+        Raises:
+            InputError: in a dry run nobody swears.
+        """
+        if self._dry:
+            raise InputError("a dry run swears to nothing", _BEFORE_DRY)
         return Affiant(
             key=self.key(name),
             log=self.log,
@@ -181,7 +188,7 @@ class RealHouse:
             principal=principal.address,
             agent=agent.address,
             anchor=self.ledger.anchor_address,
-            log_id=self.log.policy.log_id,
+            log_id=self.view.policy.log_id,
             valid_from=0,
             valid_until=VALID_SECONDS,
             longest_life=LONGEST_LIFE,
@@ -193,15 +200,18 @@ class RealHouse:
         )
         told.check_usable()
         digest = sha256(jcs_encode(told.to_json()))
-        if self._dry and not self._home.has_granted(name, digest):
-            raise InputError(f"{self.folder} has not granted the mandate {name!r}", _BEFORE_DRY)
-        now, salt = self._home.grant(name, digest, self.clock.now(), secrets.token_bytes(32))
+        now, salt = self._granted(name, digest)
         while now + VALID_SECONDS < self.clock.now():  # that one has run out: the next of its name
             name += "'"
-            now, salt = self._home.grant(name, digest, self.clock.now(), secrets.token_bytes(32))
+            now, salt = self._granted(name, digest)
         terms = Terms(**{**vars(told), "valid_from": now, "valid_until": now + VALID_SECONDS})
         watch = None if guardian is None else guardian.public
         return self.ledger.grant(terms, agent.public, salt, watch)
+
+    def _granted(self, name: str, digest: bytes) -> tuple[int, bytes]:
+        if self._dry and not self._home.has_granted(name, digest):
+            raise InputError(f"{self.folder} has not granted the mandate {name!r}", _BEFORE_DRY)
+        return self._home.grant(name, digest, self.clock.now(), secrets.token_bytes(32))
 
     def artifact(self, name: str) -> Mapping[str, Any]:
         """Return a core contract, compiled."""
@@ -248,14 +258,14 @@ class RealHouse:
         policy = LogPolicy(origin, signer.address)
         self._log_db = self._database("log")
         storage = self._storage = Storage(self._log_db)
+        self._log: Sequencer | None = None
         if storage.size() == 0 and (reading or self._home.fact("log") is not None):
             raise IntegrityError(
                 f"the log in {self.folder} has lost all its entries",
                 "Restore log.db from its newest backup; beginning anew would fork it",
             )
         try:
-            self._log = Sequencer(storage, policy, signer, key, self.kinds, self.clock)
-            self.view = self._log
+            self._log = self.view = Sequencer(storage, policy, signer, key, self.kinds, self.clock)
             self._home.settle("log", policy.origin, "the log was {held}")
         except IntegrityError:
             if not reading:
@@ -264,7 +274,16 @@ class RealHouse:
 
     @property
     def log(self) -> Sequencer:
-        """The log that this house writes."""
+        """The log that this house writes.
+
+        Raises:
+            IntegrityError: it is damaged, and was opened to be read.
+        """
+        if self._log is None:
+            raise IntegrityError(
+                f"the log in {self.folder} is damaged and can only be read",
+                "Run: affiant audit, which says where; restore log.db from its newest backup",
+            )
         return self._log
 
     def _connect(self, rpc: str | None, port: int) -> Connection:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
 from eth_abi.codec import ABICodec
 from eth_abi.decoding import ByteStringDecoder
 from eth_abi.encoding import ByteStringEncoder
@@ -33,6 +33,7 @@ from web3.middleware import ExtraDataToPOAMiddleware
 from web3.providers.base import BaseProvider
 
 from affiant.chain import artifacts
+from affiant.chain.reverts import Errors
 from affiant.kernel.encoding import keccak256, to_hex
 from affiant.kernel.errors import CallReverted, LedgerError, SetupError
 from affiant.kernel.identity import LedgerKey
@@ -42,7 +43,6 @@ Artifact = Mapping[str, Any]
 DEPLOYER = bytes.fromhex("4e59b44847b379578588920ca78fbf26c0b4956c")
 _SALT = b"\0" * 32
 _WAIT_SECONDS = 120
-_QUOTED = {"CallFailed": "target", "GuardRefused": "guard"}
 _RESERVE = 1.25  # gas limit above the estimate: storage may have changed by the time it runs
 
 
@@ -87,9 +87,9 @@ class Connection:
         self._dry = dry
         self.name = name
         self.chain_id = self._number(self._ask(lambda: self._web3.eth.chain_id))
-        self._errors: dict[bytes, Mapping[str, Any]] = {}
+        self._errors = Errors()
         for core in ("LogAnchor", "MandateFactory", "Mandate"):
-            self._learn_errors(artifacts.load(core)["abi"])
+            self._errors.learn(artifacts.load(core)["abi"])
 
     @property
     def genesis(self) -> str:
@@ -106,6 +106,14 @@ class Connection:
     def now(self) -> int:
         """Return the newest block's time."""
         return int(self._ask(lambda: self._web3.eth.get_block("latest"))["timestamp"])
+
+    def present(self) -> int:
+        """Return the time that a block mined now would have."""
+        return int(self._ask(lambda: self._web3.eth.get_block("pending"))["timestamp"])
+
+    def height(self) -> int:
+        """Return the newest block's number."""
+        return self._number(self._ask(lambda: self._web3.eth.block_number))
 
     def call(self, address: bytes, artifact: Artifact, name: str, *arguments: Any) -> Any:
         """Read from a contract.
@@ -124,7 +132,7 @@ class Connection:
         Raises:
             CallReverted: the contract would refuse it; nothing was sent.
         """
-        self._learn_errors(artifact["abi"])
+        self._errors.learn(artifact["abi"])
         data = self._function(address, artifact, name, arguments)._encode_transaction_data()  # noqa: SLF001 (web3 has no public name for it)
         return self.transact(sender, address, bytes.fromhex(data[2:]))
 
@@ -180,9 +188,14 @@ class Connection:
         constructor = [entry for entry in artifact["abi"] if entry["type"] == "constructor"]
         if constructor:
             code += encode(get_abi_input_types(constructor[0]), arguments)
-        self._learn_errors(artifact["abi"])
+        self._errors.learn(artifact["abi"])
         address = keccak256(b"\xff" + DEPLOYER + _SALT + keccak256(code))[12:]
         if not self.has_code(address):
+            if self._dry:
+                raise LedgerError(
+                    f"{artifact['contract']} is not at {to_hex(address)} on {self.name}",
+                    "Name the chain on which this home has acted, or a fork of it",
+                )
             if not self.has_code(DEPLOYER):
                 raise SetupError(
                     f"{self.name} has no deterministic deployer at {to_hex(DEPLOYER)}",
@@ -204,7 +217,7 @@ class Connection:
         *arguments: Any,
         instead: Mapping[bytes, bytes],
     ) -> int:
-        """Return the gas that a call would take if there were other code at some addresses.
+        """Return the gas that a call would take now, with other code at some addresses.
 
         Raises:
             CallReverted: it would be refused.
@@ -213,7 +226,7 @@ class Connection:
         request: Any = {"from": _checksum(self._payer.address), "to": _checksum(address)}
         request |= {"data": data, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
         other: Any = {_checksum(where): {"code": to_hex(code)} for where, code in instead.items()}
-        return int(self._ask(lambda: self._web3.eth.estimate_gas(request, "latest", other)))
+        return int(self._ask(lambda: self._web3.eth.estimate_gas(request, "pending", other)))
 
     def code(self, address: bytes) -> bytes:
         """Return the code at an address; nothing if there is no contract."""
@@ -322,11 +335,6 @@ class Connection:
         tip = int(self._ask(lambda: self._web3.eth.max_priority_fee)) if base else 0
         return {"type": 2, "maxFeePerGas": 2 * base + tip, "maxPriorityFeePerGas": tip}
 
-    def _learn_errors(self, abi: list[Mapping[str, Any]]) -> None:
-        for entry in abi:
-            if entry["type"] == "error":
-                self._errors[function_abi_to_4byte_selector(entry)] = entry  # type: ignore[arg-type]
-
     def _ask(self, question: Any) -> Any:
         """Ask the node; name what a contract refused with.
 
@@ -337,7 +345,7 @@ class Connection:
         try:
             return question()
         except ContractLogicError as error:
-            raise self._reverted(error) from error
+            raise self._errors.reverted(error) from error
         except TimeExhausted as error:
             raise LedgerError(
                 f"{self.name}: {error}",
@@ -347,32 +355,6 @@ class Connection:
             # The last three are web3's ways of failing on an answer of another form.
             raise LedgerError(f"{self.name}: {error!r}", "Check node and account") from error
 
-    def _reverted(self, error: ContractLogicError) -> CallReverted:
-        data = error.data if isinstance(error.data, str) else "0x"
-        raw = bytes.fromhex(data.removeprefix("0x"))
-        name, values = self._decoded(raw)
-        if name is None:
-            return CallReverted(to_hex(raw[:4]) if raw else "no reason", f" ({error.message})")
-        if name in _QUOTED:
-            # What another contract said is told as its word: it must not pass for the mandate's.
-            (said,) = values.values()
-            inner, fields = self._decoded(said)
-            told = [inner or to_hex(said), *(f"{f} {_shown(value)}" for f, value in fields.items())]
-            return CallReverted(name, f" (the {_QUOTED[name]} said {', '.join(told)})")
-        told = [f"{field} {_shown(value)}" for field, value in values.items()]
-        return CallReverted(name, f" ({', '.join(told)})")
-
-    def _decoded(self, raw: bytes) -> tuple[str | None, dict[str, Any]]:
-        """Return the name and fields of a custom error; nothing if it is none that we know."""
-        entry = self._errors.get(raw[:4])
-        if entry is None:
-            return None, {}
-        try:
-            values = decode(get_abi_input_types(entry), raw[4:])  # type: ignore[arg-type]
-        except DecodingError:
-            return None, {}
-        return entry["name"], dict(zip((f["name"] for f in entry["inputs"]), values, strict=True))
-
 
 def _named(fields: list[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
     """Return decoded values by name, tuples too."""
@@ -380,15 +362,6 @@ def _named(fields: list[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, 
         told["name"]: _named(told["components"], value) if told["type"] == "tuple" else value
         for told, value in zip(fields, values, strict=True)
     }
-
-
-def _shown(value: object) -> object:
-    """Return a value as people read it; a word that holds a name, as that name."""
-    if not isinstance(value, bytes):
-        return value
-    name = value.rstrip(b"\0")
-    is_name = len(value) == 32 and name.isascii() and name.decode("ascii", "replace").isprintable()
-    return repr(name.decode()) if is_name and len(name) > 3 else to_hex(value)
 
 
 def _checksum(address: bytes) -> ChecksumAddress:

@@ -84,10 +84,30 @@ class EmbeddedChain(AllowListedProvider):
             if error is not None:
                 return {"jsonrpc": "2.0", "id": 0, "error": cast("RPCError", error)}
             return {"jsonrpc": "2.0", "id": 0, "result": to_hex(keccak256(raw))}
+        if method == "eth_getBlockByNumber" and params[0] == "pending":
+            head = super().make_request(method, ["latest", *params[1:]])
+            cast("Any", head["result"])["timestamp"] = hex(self._next_time())
+            return head
+        if method == "eth_estimateGas" and "pending" in params[1:2]:
+            with self._lock:
+                return self._estimate_next([params[0], "latest", *params[2:]])
         if method == "eth_estimateGas" and self._clock.now() - self._time > STALE_SECONDS:
             with self._lock:
                 self._mine([])
         return super().make_request(method, params)
+
+    def _next_time(self) -> int:
+        return max(self._clock.now(), self._time)
+
+    def _estimate_next(self, params: list[Any]) -> RPCResponse:
+        """Estimate as of a block mined now, and take that block back: the journal never has it."""
+        saved = self._engine_call("evm_snapshot")
+        try:
+            self._engine_call("evm_setNextBlockTimestamp", self._next_time())
+            self._engine_call("evm_mine")
+            return self._forward(RPCEndpoint("eth_estimateGas"), params)
+        finally:
+            self._engine_call("evm_revert", saved)
 
     def _mine(self, raws: list[bytes]) -> object | None:
         """Journal and mine one block; return the engine's error if it refuses a transaction.
@@ -100,7 +120,7 @@ class EmbeddedChain(AllowListedProvider):
                 f"the embedded chain has stopped: {self._broken}",
                 "Open the house again; the journal completes or drops what was begun",
             )
-        number, time = self._number + 1, max(self._clock.now(), self._time)
+        number, time = self._number + 1, self._next_time()
         self._journal.begin(number, time, raws)
         try:
             return self._run(Block(number, time, None, tuple(raws)))

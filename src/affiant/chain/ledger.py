@@ -54,6 +54,10 @@ class EvmLedger:
         """Return the newest block's time."""
         return self._chain.now()
 
+    def height(self) -> int:
+        """Return the newest block's number."""
+        return self._chain.height()
+
     def grant(
         self, terms: Terms, agent: PublicKey, salt: bytes, guardian: PublicKey | None = None
     ) -> bytes:

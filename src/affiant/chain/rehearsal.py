@@ -22,7 +22,7 @@ from affiant.kernel import statement
 from affiant.kernel.action import ANYONE, Action, BoundAction
 from affiant.kernel.body import DECISION
 from affiant.kernel.encoding import to_hex
-from affiant.kernel.errors import LedgerError
+from affiant.kernel.errors import CallReverted, LedgerError
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import State, Terms
 from affiant.kernel.model import Call
@@ -32,6 +32,8 @@ from affiant.kernel.ports import Seat
 _CLONE_LENGTH = 45
 # A contract that answers everything with true: PUSH1 1, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN.
 _AGREES = bytes.fromhex("60015f5260205ff3")
+# With the stand-in's key and an anchor that agrees these cannot be.
+_NOT_OVERRIDDEN = ("WrongSigner", "HighS", "OutsideSeat", "SeatNotHeld")
 _SEAT = Seat(0, 0, 1, 0, bytes(32))
 
 
@@ -42,7 +44,7 @@ def rehearse(
 
     Raises:
         CallReverted: the mandate, its guard or the target would refuse it, by that error.
-        LedgerError: the node does not answer, or not as one that knows this mandate.
+        LedgerError: the node does not answer, does not know this mandate, or takes no overrides.
     """
     abi, code = artifacts.load("Mandate"), chain.code(mandate)
     (output,) = next(entry for entry in abi["abi"] if entry.get("name") == "terms")["outputs"]
@@ -52,16 +54,20 @@ def rehearse(
             f"the code at {to_hex(mandate)} does not end with the terms that it tells",
             "Name a chain, or a fork of one, on which this mandate was granted",
         )
-    key, now = LedgerKey(secrets.token_bytes(32)), chain.now()
+    key, now = LedgerKey(secrets.token_bytes(32)), chain.present()
     stand_in = replace(terms, agent=key.address, header=mandates.header_of(key.public))
     packed = encode([kind], [mandates.terms_to_abi(stand_in)])
-    return chain.estimate(
-        mandate,
-        abi,
-        "execute",
-        *_sworn(chain.chain_id, mandate, terms, state, call, model, now, key),
-        instead={mandate: code[:_CLONE_LENGTH] + packed, terms.anchor: _AGREES},
-    )
+    told = _sworn(chain.chain_id, mandate, terms, state, call, model, now, key)
+    instead = {mandate: code[:_CLONE_LENGTH] + packed, terms.anchor: _AGREES}
+    try:
+        return chain.estimate(mandate, abi, "execute", *told, instead=instead)
+    except CallReverted as error:
+        if error.error in _NOT_OVERRIDDEN:
+            raise LedgerError(
+                f"{chain.name} estimates without the overrides that a dry run needs",
+                "Name a node that takes state overrides in eth_estimateGas: anvil and geth do",
+            ) from error
+        raise
 
 
 def _sworn(

@@ -22,6 +22,7 @@ class Act:
     decision: Statement
     """The sworn decision, or the sworn refusal."""
     proposal: Proposal | None
+    """What the model wanted, executed or refused; None where it had doubts."""
     refused: str | None = None
     """The rule that stopped it, by the agent or by the contract; None if it ran."""
     reason: str = ""

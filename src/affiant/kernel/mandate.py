@@ -176,6 +176,8 @@ class Terms:
         """
         if self.extensions:
             raise InputError("the terms have extensions", "Leave them out: version 1 knows none")
+        if self.guard is not None and (len(self.guard) != len(ANYONE) or self.guard == ANYONE):
+            raise InputError(f"0x{self.guard.hex()} is no guard", "Give its address, or None")
         watch = self.guardian
         if watch is not None and not (2 <= watch.limit < watch.window < 1 << 32):
             told = f"the guardian may suspend {watch.limit} s in any {watch.window} s"

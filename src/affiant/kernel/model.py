@@ -108,9 +108,18 @@ class CodeModel:
     @functools.cached_property
     def digest(self) -> bytes:
         """SHA-256 over name, version and sources."""
-        folder = resources.files("affiant")
-        told = {path: to_hex(sha256((folder / path).read_bytes())) for path in self.sources}
-        return sha256(jcs_encode({"name": self.name, "version": self.version, "sources": told}))
+        told = {"name": self.name, "version": self.version, "sources": _digests(self.sources)}
+        return sha256(jcs_encode(told))
+
+
+def sources_digest(paths: Sequence[str]) -> bytes:
+    """Return the digest of files of this package, named from its folder on."""
+    return sha256(jcs_encode(_digests(paths)))
+
+
+def _digests(paths: Sequence[str]) -> dict[str, str]:
+    folder = resources.files("affiant")
+    return {path: to_hex(sha256((folder / path).read_bytes())) for path in paths}
 
 
 def commitment(salt: bytes, data: bytes) -> bytes:

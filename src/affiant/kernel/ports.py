@@ -186,6 +186,10 @@ class Ledger(Protocol):
         """Return the newest block's time."""
         ...
 
+    def height(self) -> int:
+        """Return the newest block's number."""
+        ...
+
     def terms(self, mandate: bytes) -> Terms:
         """Return a mandate's terms.
 

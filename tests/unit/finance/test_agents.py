@@ -135,26 +135,51 @@ def prices(days: int = 200) -> Input:
     return prices_input(series, "2026-11-25")
 
 
-def test_the_vault_moves_within_its_caps_and_names_its_turnover() -> None:
-    """Weights respect each fund's cap, and the call lets hardly more be moved than they need."""
-    held = holdings_input(VAULT, 10**12, [0, 0], [300_000, 1_000_000])
+@pytest.mark.parametrize("funds", [("calm", "wild"), ("wild", "calm")])
+def test_each_fund_gets_the_weight_of_its_own_market(funds: tuple[str, str]) -> None:
+    """Weights, holdings and caps go by the vault's order of funds, whatever JSON does to names."""
+    held = holdings_input(VAULT, 10**12, funds, [0, 0], [1_000_000, 1_000_000])
     told = proposed(answer(AllocationModel(), prices(), held))
     weights = told.output["weights"]
-    assert 0 < weights["calm"] <= 300_000
-    assert 0 < weights["wild"] < weights["calm"] * 3
-    most = int.from_bytes(told.call.data[4:36])
-    assert told.output["turnover"] * 10**6 < most <= (told.output["turnover"] + 100) * 10**6
-    assert told.call == calls.rebalance(VAULT, most, list(weights.values()))
+    assert weights["calm"] > 2 * weights["wild"] > 0
+    words = [int.from_bytes(told.call.data[at : at + 32]) for at in range(4, 164, 32)]
+    assert words == [words[0], 64, 2, weights[funds[0]], weights[funds[1]]]
+    # The turnover is what it takes from nothing, and hardly more may be moved than that.
+    assert told.output["turnover"] == sum(weights.values())
+    assert told.output["turnover"] * 10**6 < words[0] <= (told.output["turnover"] + 100) * 10**6
+
+
+@pytest.mark.parametrize("funds", [("calm", "wild"), ("wild", "calm")])
+def test_holdings_and_caps_are_the_funds_own(funds: tuple[str, str]) -> None:
+    """What is held of a fund, and its cap, count for that fund and for no other."""
+    held = {"calm": 290_000, "wild": 0}
+    caps = {"calm": 200_000, "wild": 1_000_000}
+    told = holdings_input(
+        VAULT, 10**12, funds, [held[name] for name in funds], [caps[name] for name in funds]
+    )
+    output = proposed(answer(AllocationModel(), prices(), told)).output
+    assert 0 < output["weights"]["calm"] <= 200_000
+    assert output["turnover"] == 290_000 - output["weights"]["calm"] + output["weights"]["wild"]
 
 
 def test_the_vault_stays_where_data_is_broken() -> None:
     """A price that is missing ends in a doubt that names it, never in a move."""
-    held = holdings_input(VAULT, 10**12, [0, 0], [10**6, 10**6])
+    held = holdings_input(VAULT, 10**12, ("calm", "wild"), [0, 0], [10**6, 10**6])
     value = prices().value
     value["series"]["wild"][50] = 0
     told = AllocationModel().predict([value, held.value])
     assert isinstance(told, Doubt)
     assert told.rule == "price-missing"
+
+
+def test_the_vault_stays_where_there_is_nothing_to_move() -> None:
+    """An empty vault is left alone, and so is one with a fund whose market is not told."""
+    empty = holdings_input(VAULT, 0, ("calm", "wild"), [0, 0], [10**6, 10**6])
+    told = answer(AllocationModel(), prices(), empty)
+    assert isinstance(told, Doubt)
+    assert told.rule == "vault-empty"
+    strange = holdings_input(VAULT, 1, ("calm", "gold"), [0, 0], [10**6, 10**6])
+    assert isinstance(answer(AllocationModel(), prices(), strange), Doubt)
 
 
 class Gate:

@@ -235,7 +235,7 @@ def test_bad_series_are_refused() -> None:
     days, values = good.dates, good.values
     for change, message in (
         ({"values": (math.nan, *values[1:])}, "the price of 2020-01-01 is nan"),
-        ({"dates": days[:700], "values": values[:700]}, "700 prices are too few"),
+        ({"dates": days[:1], "values": values[:1]}, "1 prices have no change"),
         ({"values": values[1:]}, "801 dates but 800 prices"),
         ({"dates": (days[1], days[0], *days[2:])}, "2020-01-01 comes after 2020-01-02"),
         ({"dates": (days[0], days[0], *days[2:])}, "2020-01-01 comes after 2020-01-01"),
@@ -246,6 +246,23 @@ def test_bad_series_are_refused() -> None:
     ):
         with pytest.raises(InputError, match=message):
             replace(good, **change)
+
+
+def test_a_short_series_is_refused() -> None:
+    """With 750 prices there is too little to test on; with one more there is enough."""
+    with pytest.raises(InputError, match="750 prices are too few"):
+        assess(series(walk(749)))
+    assert assess(series(walk(750))).backtest.periods == 250
+
+
+def test_a_nearly_normal_series_has_numbers(learned: Learned) -> None:
+    """Where the t distribution is as good as normal its shortfall is the normal's, not an error."""
+    calm = replace(
+        learned,
+        stretches=tuple(replace(part, fit=replace(part.fit, nu=1e5)) for part in learned.stretches),
+    )
+    told = report(calm, 0.99, "long", "GJR-GARCH-t")
+    assert told.es / told.var == pytest.approx(2.665 / 2.326, rel=0.02)
 
 
 @pytest.mark.parametrize("still", [801, 520])

@@ -9,12 +9,14 @@ from typing import Any
 from affiant.kernel.encoding import sha256
 from affiant.kernel.errors import InputError
 from affiant.kernel.house import House, Step
-from affiant.kernel.model import Model
+from affiant.kernel.model import Model, sources_digest
 from affiant.verticals.finance import story as finance
 from affiant.verticals.finance.agents import agents
 from affiant.verticals.finance.pretrade import Finding, TradeModel
 from affiant.verticals.finance.story import Counterparty
 from affiant.verticals.security.fraud import ORDINARY, FraudModel
+
+_SOURCES = ("apps/stories/finance.py", "verticals/security/fraud.py")
 
 
 class FraudScreen:
@@ -26,8 +28,8 @@ class FraudScreen:
 
     @property
     def digest(self) -> bytes:
-        """The fraud model's, and this rule's."""
-        return sha256(self._model.digest + ORDINARY.encode())
+        """The fraud model's, its code's and this rule's."""
+        return sha256(self._model.digest + sources_digest(_SOURCES))
 
     def look(self, account: Mapping[str, Any]) -> Finding:
         """Score an account; figures that cannot be scored clear nobody."""

@@ -28,13 +28,16 @@ class AllocationModel(CodeModel):
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (prices, holdings), as `prices_input` and `holdings_input` make them."""
         prices, held = inputs
-        series = list(prices["series"].values())
-        found = strategy.decide(series, held["weights"], caps=held["caps"])
+        if not int(held["assets"]):
+            return Doubt("vault-empty", "the vault holds nothing to move")
+        # By name: JSON does not keep the order of the vault's funds, and a call has only places.
+        funds = [prices["series"].get(name, ()) for name in held["funds"]]
+        found = strategy.decide(funds, held["weights"], caps=held["caps"])
         if isinstance(found, strategy.Stay):
             return Doubt(found.rule, found.reason)
         most = int(held["assets"]) * (found.turnover + SLACK) // PPM
         output = {
-            "weights": dict(zip(prices["series"], found.weights, strict=True)),
+            "weights": dict(zip(held["funds"], found.weights, strict=True)),
             "turnover": found.turnover,
             "volatility": found.volatility,
         }
@@ -50,11 +53,17 @@ def prices_input(series: Mapping[str, Sequence[float]], until: str) -> Input:
     return Input.of(value, source="market closes", units="price per unit", shape=shape)
 
 
-def holdings_input(vault: bytes, assets: int, weights: Sequence[int], caps: Sequence[int]) -> Input:
-    """Return what a vault holds: its assets in all, each share and its cap in ppm."""
+def holdings_input(
+    vault: bytes, assets: int, funds: Sequence[str], weights: Sequence[int], caps: Sequence[int]
+) -> Input:
+    """Return what a vault holds: its assets in all, and of each fund the share and the cap in ppm.
+
+    `funds` names them in the vault's order; prices are found by these names.
+    """
     value = {
         "vault": to_hex(vault),
         "assets": str(assets),
+        "funds": list(funds),
         "weights": list(weights),
         "caps": list(caps),
     }

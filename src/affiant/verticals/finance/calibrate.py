@@ -19,21 +19,23 @@ from numpy.typing import NDArray
 from affiant.verticals.finance.fee import PERCENT, FeeBounds, FeeSchedule, steps
 from affiant.verticals.finance.simulate import Floats, Market, Pools, World
 from affiant.verticals.finance.volatility import (
-    BARS_PER_DAY,
-    BARS_PER_HOUR,
     DECAY,
+    HOUR,
     HOURS,
+    HOURS_PER_DAY,
+    LATE,
     LEAST_HOURS,
     LONG,
+    MEDIAN,
     PIPS,
+    SCALE,
     SHORT,
 )
 
 Places = NDArray[np.int64]
 
-#: The edges of the bands that a fit tells apart: volatilities of a day, 1 % to 22 %, in pips.
-EDGES = tuple(round(10_000 * 1.2**place) for place in range(18))
-HOUR = 3600
+#: The edges of the bands that a fit tells apart: volatilities of a day, 0.5 % to 23 %, in pips.
+EDGES = tuple(round(5_000 * 1.2**place) for place in range(22))
 
 
 @dataclass(frozen=True)
@@ -72,26 +74,34 @@ class Watcher:
 
     def __init__(self) -> None:
         self._bars: Floats | None = None
-        self._hours: list[Floats] = []
+        self._prices: Floats | None = None
+        self._moved: list[Floats] = []
+        self._late: list[Floats] = []
 
-    def see(self, bars: Floats) -> Floats | None:
-        """Return the forecasts in pips after another hour, or None in the first hours."""
-        known = bars if self._bars is None else np.concatenate([self._bars, bars])
+    def see(self, bars: Floats, fee: Floats) -> Floats | None:
+        """Return the forecasts in pips after an hour at these fees (shares); None in the first."""
         if self._bars is not None:
-            slow, fast = (
-                np.square(2 * np.tanh((bars - known[LONG - lag : len(known) - lag]) / 2)).sum(
-                    axis=0
+            new = _medians(np.concatenate([self._bars[1 - MEDIAN :], bars]))
+            if self._prices is not None:
+                prices = np.concatenate([self._prices, new])
+                slow, fast = (
+                    np.square(2 * np.tanh((new - prices[LONG - lag : -lag]) / 2)).sum(axis=0)
+                    for lag in (LONG, SHORT)
                 )
-                for lag in (LONG, SHORT)
-            )
-            self._hours = [slow - fast, *self._hours[: HOURS - 1]]
+                self._moved = [slow - fast, *self._moved[: HOURS - 1]]
+                self._late = [np.square(fee), *self._late[: HOURS - 1]]
+            self._prices = new
         self._bars = bars
-        if len(self._hours) < LEAST_HOURS:
+        if len(self._moved) < LEAST_HOURS:
             return None
-        weights = DECAY ** np.arange(len(self._hours))
-        mean = np.tensordot(weights / weights.sum(), np.stack(self._hours), 1)
-        scale = BARS_PER_DAY / (BARS_PER_HOUR * (LONG - SHORT))
-        return np.asarray(np.rint(PIPS * np.sqrt(np.maximum(scale * mean, 0))))
+        weights = DECAY ** np.arange(len(self._moved))
+        moved, late = (
+            np.tensordot(weights / weights.sum(), np.stack(hours), 1)
+            for hours in (self._moved, self._late)
+        )
+        seen = np.maximum(SCALE * moved, 0)
+        variance = (seen + np.sqrt(seen**2 + 4 * LATE * HOURS_PER_DAY * late * seen)) / 2
+        return np.asarray(np.rint(PIPS * np.sqrt(variance)))
 
 
 def survey(
@@ -115,7 +125,7 @@ def survey(
             place = np.broadcast_to(band[:, None, :, None], (*shape, 1))
             old = np.take_along_axis(by_band, place, 3)
             np.put_along_axis(by_band, place, old + hour.net.reshape(*shape, 1), 3)
-        said = watcher.see(hour.bars)
+        said = watcher.see(hour.bars, pools.fee[watch].astype(float))
         if said is None:
             continue
         first, band = band is None, np.searchsorted(edges, said, side="right")
@@ -130,17 +140,16 @@ def survey(
 def fit(found: Survey, world: int, paths: Sequence[int], step: int, margin: int) -> FeeSchedule:
     """Return the schedule that would have earned most on these paths of the survey.
 
-    A change costs the world's gas once for each `step` (pips) that it takes.
+    Changes are charged as often as the forecast crossed the edge, and once more: so a band that
+    was never seen has the fee of its neighbour. A fee moves by at most `step` (pips) at once.
     """
     earned = found.by_band[world][:, list(paths)].sum(axis=1).T
     crossed = found.crossed[world, list(paths)].sum(axis=0)
-    fees = np.array(found.fees)
-    change = np.ceil(np.abs(fees[:, None] - fees[None, :]) / step)
-    gas = found.worlds[world].gas / found.worlds[world].tvl
+    fees, change = np.array(found.fees), _cost(found.worlds[world], found.fees, step)
     falling = fees[:, None] > fees[None, :]
     best, back = earned[0], []
     for band, edge in enumerate(crossed, start=1):
-        way = best[:, None] - edge * gas * change
+        way = best[:, None] - (edge + 1) * change
         way[falling] = -np.inf
         back.append(way.argmax(axis=0))
         best = way.max(axis=0) + earned[band]
@@ -190,7 +199,7 @@ def follow(
         total.add(hour.value, hour.lvr, hour.fees, hour.profit)
         paid += fee
         since += HOUR
-        said = watcher.see(hour.bars)
+        said = watcher.see(hour.bars, fee / PIPS)
         if said is None:
             continue
         least = _at(tables, (PERCENT * said[..., None] >= margin[..., None] * edges).sum(axis=-1))
@@ -206,6 +215,19 @@ def follow(
     return Followed(total.tally(fee.shape), changes, changes * price, paid / total.hours)
 
 
+def _cost(world: World, fees: Sequence[int], step: int) -> Floats:
+    """Return what a change between two fees costs, up or down on average, as a share of the TVL.
+
+    Gas once for each step. On the way down, also the gap that the higher fee let stand: it lies
+    anywhere up to the old edge, and what is beyond the new one goes to arbitrage.
+    """
+    fee = np.array(fees)
+    edge = fee / PIPS + world.exchange_cost
+    high, low = np.maximum.outer(edge, edge), np.minimum.outer(edge, edge)
+    gas = np.ceil(np.abs(np.subtract.outer(fee, fee)) / step) * world.gas / world.tvl
+    return np.asarray(gas + (high - low) ** 3 / (3 * high) / 8 / 2)
+
+
 class _Total:
     """Sums of hours."""
 
@@ -215,11 +237,8 @@ class _Total:
 
     def add(self, *amounts: Floats) -> None:
         self.hours += 1
-        if self._sums:
-            for total, amount in zip(self._sums, amounts, strict=True):
-                total += amount
-        else:
-            self._sums = [amount.copy() for amount in amounts]
+        kept = self._sums or [np.zeros_like(amount) for amount in amounts]
+        self._sums = [total + amount for total, amount in zip(kept, amounts, strict=True)]
 
     def tally(self, shape: tuple[int, ...]) -> Tally:
         value, *rest = self._sums
@@ -231,6 +250,14 @@ def _table(schedule: FeeSchedule) -> Places:
     """Return the schedule's fee in each band between the edges."""
     levels = np.searchsorted(schedule.thresholds, np.array((0, *EDGES)), side="right")
     return np.asarray(np.array(schedule.fees)[levels])
+
+
+def _medians(bars: Floats) -> Floats:
+    """Return the median of each five consecutive bars, by minima and maxima."""
+    a, b, c, d, e = (bars[place : len(bars) - 4 + place] for place in range(5))
+    low = np.maximum(np.minimum(a, b), np.minimum(c, d))
+    high = np.minimum(np.maximum(a, b), np.maximum(c, d))
+    return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
 
 
 def _at(tables: Places, band: Places) -> Places:

@@ -66,6 +66,20 @@ def _check_home(home: Path) -> None:
         raise InputError(f"{home} holds no log", remedy)
 
 
+def _check_desk(house: Any) -> None:
+    """Refuse a house in which nobody has opened the desk.
+
+    Raises:
+        InputError: with the command that does.
+    """
+    from affiant.kernel.errors import InputError
+    from affiant.verticals.finance.desk import TREASURY
+
+    if not house.knows(TREASURY):
+        remedy = f"Run: affiant demo finance --home {house.folder}"
+        raise InputError(f"{house.folder} has no desk", remedy)
+
+
 def _print(value: Any) -> None:
     import json
 
@@ -128,9 +142,15 @@ def act(
     _check_extra()
     _check_home(home)
     from affiant.kernel.encoding import to_hex
+    from affiant.kernel.errors import InputError
     from affiant.verticals.finance.desk import Desk, post_of
 
+    if dry_run and job is not None:
+        raise InputError("--job names an act, a dry run is none", "Leave one of them out")
+    if job is not None and not (job and job.isprintable() and len(job) <= 100):
+        raise InputError(f"{job!a:.60} names no job", "Give up to 100 printable characters")
     with ctx.obj(home, rpc=rpc, dry=dry_run) as house:
+        _check_desk(house)
         name = f"finance/{what}/{house.clock.now() if job is None else job}"
         post = post_of(Desk.open(house), what, until)
         if dry_run:
@@ -167,12 +187,14 @@ def history(
     from affiant.verticals.finance.history import history as read
 
     with ctx.obj(home, rpc=rpc, dry=True) as house:
+        _check_desk(house)
         changes = read(Desk.open(house))
     if json:
         _print(changes)
         return
     for change in changes:
-        moved = f"{change['from']} -> {change['to']}" if change["from"] != "" else change["to"]
+        before = "" if change["from"] is None else f"{change['from']} -> "
+        moved = f"{before}{change['to']}"
         typer.echo(f"block {change['block']}  {change['what']}: {moved}  by {change['decision']}")
 
 

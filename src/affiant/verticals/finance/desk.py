@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from affiant.kernel.errors import InputError
 from affiant.kernel.house import Act, House, Rehearsal
@@ -76,9 +77,8 @@ class Desk:
 
     def fee(self) -> Post:
         """Return the fee agent's post over the pool's trades so far."""
-        trades = self.pool.trades(BLOCK)[-LOOKED_AT:]
-        now = trades[-1][0] if trades else 0
-        pool = self.pool
+        pool, now = self.pool, self.house.ledger.height() * BLOCK
+        trades = pool.trades(BLOCK)[-LOOKED_AT:]
         told = pool_input(pool.address, pool.fee, pool.since, pool.bounds, SCHEDULE)
         return Post(FEE_AGENT, pool.mandate, FeeModel(), [trades_input(trades, now), told])
 
@@ -91,7 +91,7 @@ class Desk:
         vault = self.vault
         seen = [
             prices_input(closes.until(day, WINDOW), day),
-            holdings_input(vault.address, vault.assets, vault.weights(), vault.caps()),
+            holdings_input(vault.address, vault.assets, FUNDS, vault.weights(), vault.caps()),
         ]
         return Post(ALLOCATOR, vault.mandate, AllocationModel(), seen)
 
@@ -107,15 +107,24 @@ def post_of(desk: Desk, what: str, until: str | None = None) -> Post:
     """Return the post that decides over a `fee`, `parameters`, or the `weights` until a day.
 
     Raises:
-        InputError: `until` is no day of the closes at hand.
+        InputError: `until` is no day of the closes at hand, or weights are not asked for.
     """
+    if until is not None and what != "weights":
+        raise InputError(f"--until says nothing about {what}", "Leave it out")
     if what == "fee":
         return desk.fee()
     if what == "parameters":
         return desk.parameters()
     market = closes()
-    day = until or market.days[-1]
-    if not market.days[0] <= day <= market.days[-1]:
+    day = market.days[-1] if until is None else until
+    if not _is_day(day) or not market.days[0] <= day <= market.days[-1]:
         remedy = f"Give a day from {market.days[0]} to {market.days[-1]}"
         raise InputError(f"there is no close until {day!r:.40}", remedy)
     return desk.weights(market, day)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -27,7 +27,7 @@ class FeeSchedule:
     thresholds: tuple[int, ...]
     """Volatilities of a day, ascending."""
     fees: tuple[int, ...]
-    margin: int = 10
+    margin: int = 30
     """How many per cent beyond a threshold the volatility must be for the fee to follow."""
 
     def __post_init__(self) -> None:

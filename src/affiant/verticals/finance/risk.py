@@ -42,6 +42,8 @@ POOL = 500
 REFIT = 50
 #: Points that stand for a tail, in the middle of slices of equal probability.
 SLICES = 32
+#: Degrees of freedom from which the t distribution is as good as normal; more overflow in `arch`.
+NEARLY_NORMAL = 200.0
 #: Beyond the highest level a pool of `POOL` has fewer than two and a half values.
 LEVELS = (0.9, 0.995)
 
@@ -191,6 +193,7 @@ def learn(prices: Prices) -> Learned:
     parameters are kept and counted. Raises: InputError if there are none, or the changes of a whole
     window are the same.
     """
+    prices.check_testable()
     changes = prices.changes
     stretches: list[_Stretch] = []
     fit, kept, stale = None, 0, False
@@ -283,7 +286,7 @@ def _student(part: _Stretch, rate: float, sign: int) -> Floats:
     """Return VaR and tail of each period; the tail's mean is the exact ES of the t distribution."""
     from arch.univariate import StudentsT  # noqa: PLC0415  (as below)
 
-    law, nu = StudentsT(), [part.fit.nu]
+    law, nu = StudentsT(), [min(part.fit.nu, NEARLY_NORMAL)]
     low = -np.asarray(law.ppf(probabilities(rate), nu), dtype=float)
     shortfall = -float(law.partial_moment(1, -low[0], nu)) / rate
     low[1:] *= shortfall / low[1:].mean()

@@ -46,16 +46,14 @@ class Prices:
         if len(self.dates) != len(self.values):
             counts = f"{len(self.dates)} dates but {len(self.values)} prices"
             raise InputError(f"{self.name}: {counts}", "Give one price for each date")
+        if len(self.values) < 2:
+            told = f"{self.name}: {len(self.values)} prices have no change between them"
+            raise InputError(told, "Give a price for each period")
         for day, value in zip(self.dates, self.values, strict=True):
             if not math.isfinite(value):
                 remedy = "Leave a period without a price out; fill nothing in"
                 raise InputError(f"{self.name}: the price of {day} is {value}", remedy)
         self._check_order()
-        least = FIRST + LEAST_TESTED + 1
-        if len(self.values) < least:
-            told = f"{self.name}: {len(self.values)} prices are too few"
-            remedy = f"Give {least}: {FIRST} to learn from, {LEAST_TESTED} to test on"
-            raise InputError(told, remedy)
         if not (abs(self.changes) < LARGEST).all():
             raise InputError(f"{self.name}: a change is too large", "Give prices in a larger unit")
 
@@ -80,6 +78,14 @@ class Prices:
             return None
         place = steps.index(max(steps))
         return f"nothing between {self.dates[place]} and {self.dates[place + 1]}"
+
+    def check_testable(self) -> None:
+        """Refuse a series too short to learn from and to test on. Raises: InputError."""
+        least = FIRST + LEAST_TESTED + 1
+        if len(self.values) < least:
+            told = f"{self.name}: {len(self.values)} prices are too few"
+            remedy = f"Give {least}: {FIRST} to learn from, {LEAST_TESTED} to test on"
+            raise InputError(told, remedy)
 
     def _check_order(self) -> None:
         for before, after in pairwise(self.dates):

@@ -50,17 +50,17 @@ class Settings:
     """Periods in a year."""
     least: int = 126
     """The fewest periods that a window may have."""
-    jump: int = 500_000
-    """A larger change in one period is taken for a fault in the data."""
-    stale: int = 10
-    """As many equal prices at the end of a series are taken for a feed that stopped."""
+    jump: int | None = 500_000
+    """A larger change in one period is taken for a fault in the data; None for none."""
+    stale: int | None = 10
+    """So many equal prices at the end of a series are taken for a feed that stopped."""
 
     def __post_init__(self) -> None:
         if not 0 < self.cap <= PPM:
             raise InputError(f"cap {self.cap} is not from 1 to {PPM} ppm", "Give a share in ppm")
         if self.volatility is not None and self.volatility <= 0:
             raise InputError(f"volatility {self.volatility} is not above 0", "Give ppm a year")
-        if min(self.recent, self.least, self.stale) < 2 or self.recent > self.least:
+        if min(self.recent, self.least, self.stale or 2) < 2 or self.recent > self.least:
             raise InputError(
                 f"periods {self.recent} and {self.least} and {self.stale} do not fit",
                 "Give 2 or more, and least not below recent",
@@ -89,7 +89,7 @@ class Stay:
 
 VAULT = Settings()
 #: The peer: 1/N, rebalanced whatever it costs.
-EQUAL = Settings(method="equal", volatility=None, band=0, recent=2, least=2)
+EQUAL = Settings(method="equal", volatility=None, band=0, recent=2, least=2, jump=None, stale=None)
 
 
 def decide(
@@ -110,7 +110,7 @@ def decide(
     changes = [_changes(series) for series in prices]
     spread = _covariance(changes)
     flat = [fund for fund in range(len(prices)) if spread[fund][fund] <= 0]
-    if flat:
+    if flat and settings.method != "equal":
         return Stay("flat-prices", f"fund {flat[0]} did not move: nothing tells its risk")
     shares = _capped(_shares(spread, settings.method), [cap / PPM for cap in caps])
     recent = _covariance([series[-settings.recent :] for series in changes])
@@ -147,9 +147,10 @@ def _broken(fund: int, series: Sequence[float], settings: Settings) -> Stay | No
     """Return what is wrong with the prices of one fund."""
     if not all(type(price) in {int, float} and 0 < price < math.inf for price in series):
         return Stay("price-missing", f"fund {fund} has a price that is no number above 0")
-    if len(set(series[-settings.stale :])) == 1:
+    if settings.stale is not None and len(set(series[-settings.stale :])) == 1:
         return Stay("prices-stale", f"the last {settings.stale} prices of fund {fund} are one")
-    if max(abs(change) for change in _changes(series)) > settings.jump / PPM:
+    largest = max(abs(change) for change in _changes(series))
+    if settings.jump is not None and largest > settings.jump / PPM:
         return Stay("price-jump", f"fund {fund} moved more than {settings.jump} ppm at once")
     return None
 

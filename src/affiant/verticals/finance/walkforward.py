@@ -187,6 +187,8 @@ def _walk(
         held = [h * s[now + 1] / s[now] for h, s in zip(held, prices, strict=True)]
         idle *= 1 + cash[now]
         value = idle + math.fsum(held)
+        if value <= 0:
+            raise InputError(f"costs of {cost} ppm eat up the whole value", "Give a lower cost")
         returns.append(value / before - 1)
     years = len(returns) / schedule.year
     above = _minus(returns, cash[schedule.window :])
@@ -284,6 +286,9 @@ def report_lines(told: Report) -> list[str]:
         ours, equal = getattr(told.ours, name), getattr(told.equal, name)
         form = ">10.2f" if name == "sharpe" else ">10.2%"
         lines.append(f"{title:14}{ours:{form}}{equal:{form}}")
+    decisions = len(told.ours.weights)
+    stayed = f"{told.ours.stays} and {told.equal.stays}"
+    lines.append(f"of {decisions} decisions, stayed as they were: {stayed}")
     verdict = {True: "better than", False: "worse than", None: "not to be told from"}[told.beats]
     low, value, high = told.sharpe.low, told.sharpe.value, told.sharpe.high
     lines.append(
