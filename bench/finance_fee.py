@@ -12,9 +12,10 @@ No long series of a crypto asset has a licence, so the paths are daily series, u
 Brownian bridges by the minute. VIX cannot be traded; it serves as a volatile price (109 % a year).
 A day's variance is the mean of its own and the previous day's true range, squared, over 4 ln 2
 (Parkinson, 1980). Estimator, margin, step and training were chosen on VIX 1992 to 2007, on these
-paths and on two harder ones that are told too; VIX is told from 2008. Those years were seen three
-times: after the first, forecasts were corrected for the fee and the margin widened (on the years
-before, which show the fault); after the second, bands never seen got their neighbour's fee.
+paths and on two harder ones that are told too; VIX is told from 2008. Those years were seen before
+the design was final: after a first look forecasts were corrected for the fee and the margin widened
+(on the years before, which show the fault), after a second, bands never seen got their neighbour's
+fee, after a third, prices became medians, against manipulation.
 """
 
 from __future__ import annotations
@@ -362,7 +363,7 @@ def _eth(found: Survey, windows: Sequence[Window]) -> list[Figure]:
                 "bp",
                 note=f"of the value, in these days; gas 5 $; by f* {_join(gain[:, 0])}; over the "
                 f"static fees that VIX taught {_join(trained[:, 0])}; volatility {deviation:.0%} a "
-                "year; six hours pass without forecast; the pool of the data stands for the market",
+                "year; no forecast in the first eight hours; the data's pool stands for the market",
             )
         )
     return figures

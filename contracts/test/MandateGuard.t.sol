@@ -18,10 +18,11 @@ contract PairGuard is IGuard {
     error Told(address mandate, Action action, bytes32 statement);
 
     /// @inheritdoc IGuard
-    function check(Action calldata action, bytes32 statement) external view {
+    function check(Action calldata action, bytes32 statement) external view returns (bytes4) {
         (uint256 first, uint256 second) = abi.decode(action.data[4:], (uint256, uint256));
         if (first == 1313) revert Told(msg.sender, action, statement);
         if (first != second) revert Apart(first, second);
+        return IGuard.check.selector;
     }
 }
 
@@ -31,8 +32,22 @@ contract MeddlingGuard {
     uint256 public asked;
 
     /// @notice Writes where it may only look.
-    function check(Action calldata, bytes32) external {
+    function check(Action calldata, bytes32) external returns (bytes4) {
         ++asked;
+        return IGuard.check.selector;
+    }
+}
+
+/// @title Code that answers anything with nothing, or with one word
+contract NoGuard {
+    bytes32 private immutable ANSWER;
+
+    constructor(bytes32 answer) {
+        ANSWER = answer;
+    }
+
+    fallback(bytes calldata) external returns (bytes memory) {
+        return ANSWER == 0 ? bytes("") : abi.encode(ANSWER);
     }
 }
 
@@ -96,6 +111,17 @@ abstract contract MandateGuardTests is House {
         vm.expectRevert(abi.encodeWithSelector(Mandate.GuardRefused.selector, bytes("")));
         mandate.execute{gas: 2_000_000}(a, oath);
         assertEq(meddler.asked(), 0, "asked");
+    }
+
+    /// @notice Code that is no guard lets nothing through, whether it answers nothing or something else.
+    function test_noGuard() public {
+        bytes4 other = 0xc0ffee00;
+        _guardedBy(address(new NoGuard(other)));
+        refuses(transfer(1), abi.encodeWithSelector(Mandate.GuardRefused.selector, abi.encode(other)));
+        _guardedBy(address(new NoGuard(0)));
+        refuses(transfer(1), "");
+        _guardedBy(address(new NoGuard(IGuard.check.selector)));
+        execute(transfer(1));
     }
 
     /// @notice Terms whose guard is not there cannot be granted; were the guard to vanish, nothing would be executed.

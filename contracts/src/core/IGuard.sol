@@ -10,5 +10,6 @@ interface IGuard {
     /// @dev Asked by the mandate, in a static call, when everything else has been found in order, and before the call.
     /// @param action what is about to be executed
     /// @param statement the decision's statement id
-    function check(Action calldata action, bytes32 statement) external view;
+    /// @return `IGuard.check.selector`: any other answer, such as that of code which is no guard, is a refusal too
+    function check(Action calldata action, bytes32 statement) external view returns (bytes4);
 }

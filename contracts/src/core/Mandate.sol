@@ -452,8 +452,9 @@ contract Mandate {
     /// @dev The last of the checks. Its refusal is wrapped, like a target's. A guard without code refuses everything.
     function _requireGuard(address guard, Action calldata action, bytes32 leaf) private view {
         if (guard == address(0)) return;
-        try IGuard(guard).check(action, leaf) {}
-        catch (bytes memory reason) {
+        try IGuard(guard).check(action, leaf) returns (bytes4 answer) {
+            if (answer != IGuard.check.selector) revert GuardRefused(abi.encode(answer));
+        } catch (bytes memory reason) {
             revert GuardRefused(reason);
         }
     }

@@ -93,11 +93,13 @@ contract SnapshotGuard is IGuard {
     }
 
     /// @inheritdoc IGuard
-    function check(Action calldata action, bytes32) external view {
-        if (action.target != address(steward) || bytes4(action.data) != RiskSteward.update.selector) return;
-        uint256 count = _countOf(action.data);
-        _requireSnapshot(action.data, count);
-        _requireGap(action.data, count);
+    function check(Action calldata action, bytes32) external view returns (bytes4) {
+        if (action.target == address(steward) && bytes4(action.data) == RiskSteward.update.selector) {
+            uint256 count = _countOf(action.data);
+            _requireSnapshot(action.data, count);
+            _requireGap(action.data, count);
+        }
+        return IGuard.check.selector;
     }
 
     function _requireSnapshot(bytes calldata data, uint256 count) private view {

@@ -243,9 +243,9 @@ contract FinanceFuzzTest is FinanceHouse {
         return update(LTV, _near(seed >> 8, _values[0]), THRESHOLD, _near(seed >> 80, _values[3]));
     }
 
-    /// @dev Encoded in another way, which the steward reads as well.
+    /// @dev Encoded in another way, which the steward reads as well: the arrays lie further back.
     function _elsewhere(uint256 ratio, uint256 timestamp) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(UPDATE, 96, 192, 0, 2, RATIO, TIMESTAMP, 2, ratio, timestamp);
+        return abi.encodeWithSelector(UPDATE, 192, 288, 0, 0, 0, 0, 2, RATIO, TIMESTAMP, 2, ratio, timestamp);
     }
 
     /// @dev Within a little more than a step, often just at it, now and then anything.
