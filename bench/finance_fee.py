@@ -15,7 +15,8 @@ A day's variance is the mean of its own and the previous day's true range, squar
 paths and on two harder ones that are told too; VIX is told from 2008. Those years were seen before
 the design was final: after a first look forecasts were corrected for the fee and the margin widened
 (on the years before, which show the fault), after a second, bands never seen got their neighbour's
-fee, after a third, prices became medians, against manipulation.
+fee, after a third, prices became medians, against manipulation, and 10 bp was told apart, because
+all cases below hindsight are there.
 """
 
 from __future__ import annotations
@@ -221,12 +222,18 @@ def _headlines(found: Result, days: int) -> list[Figure]:
             note=f"{about}; the least gain is {windows.min():.2f} points",
         ),
         Figure(
-            "the same, each world and seed by itself",
-            int(low.sum()),
-            f"of {low.size}",
-            note=f"{int(low[weak].sum())} of them at f* 10 bp, the worst by "
-            f"{-found.gain.min():.2f} points, where the best static fee earns "
-            f"{found.best[low].min():.2f} to {found.best[low].max():.2f}; "
+            "the same, each world and seed by itself, f* 20 to 50 bp",
+            int(low[~weak].sum()),
+            f"of {low[~weak].size}",
+            "<= 0",
+            note=f"the least gain is {found.gain[~weak].min():.2f} points",
+        ),
+        Figure(
+            "the same at f* 10 bp",
+            int(low[weak].sum()),
+            f"of {low[weak].size}",
+            note=f"the worst by {-found.gain[weak].min():.2f} points, where the best static fee "
+            f"itself earns {found.best[low].min():.2f} to {found.best[low].max():.2f}; "
             f"{int((found.trained < 0).sum())} are below the static fee that was best before",
         ),
         Figure(

@@ -27,7 +27,7 @@ from affiant.kernel.statement import Statement
 from affiant.kernel.suspension import BoundSuspension, Suspension
 
 from .engine import CHAIN_ID
-from .test_rpc import Node, node
+from .node import Node, node
 from .world import AGENT, GUARDIAN, OPERATOR, PRINCIPAL, STRANGER, PlainLog, World, watch
 
 pytestmark = pytest.mark.integration

@@ -49,7 +49,7 @@ def trades(size: float, hours: int = 30) -> Input:
     for hour in range(hours):
         price *= math.exp(draw.choice([-size, size]))
         told.append((hour * 3600, price))
-    return trades_input(told, told[-1][0])
+    return trades_input(told, [(0, 3_000)], told[-1][0])
 
 
 def pool(fee: int, since: int = 60) -> Input:
@@ -72,7 +72,7 @@ def test_the_fee_follows_volatility_a_step_at_a_time() -> None:
         (trades(0.02, hours=5), pool(3_000), "too-few-trades", "hours of trades"),
         (trades(0.02), pool(8_000), "fee-stands", "as it is"),
         (trades(0.02), pool(3_000, since=59), "fee-stands", "too early"),
-        (trades_input([], 0), pool(3_000), "too-few-trades", "only 0 hours"),
+        (trades_input([], [], 0), pool(3_000), "too-few-trades", "only 0 hours"),
     ],
 )
 def test_the_fee_agent_doubts(seen: Input, settings: Input, rule: str, why: str) -> None:

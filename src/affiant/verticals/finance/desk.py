@@ -78,9 +78,9 @@ class Desk:
     def fee(self) -> Post:
         """Return the fee agent's post over the pool's trades so far."""
         pool, now = self.pool, self.house.ledger.height() * BLOCK
-        trades = pool.trades(BLOCK)[-LOOKED_AT:]
+        seen = trades_input(pool.trades(BLOCK)[-LOOKED_AT:], pool.fees(BLOCK)[-LOOKED_AT:], now)
         told = pool_input(pool.address, pool.fee, pool.since, pool.bounds, SCHEDULE)
-        return Post(FEE_AGENT, pool.mandate, FeeModel(), [trades_input(trades, now), told])
+        return Post(FEE_AGENT, pool.mandate, FeeModel(), [seen, told])
 
     def parameters(self) -> Post:
         """Return the risk agent's post over the ratios recorded so far."""

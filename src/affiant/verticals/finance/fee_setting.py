@@ -27,7 +27,8 @@ class FeeModel(CodeModel):
     def predict(self, inputs: Sequence[Any]) -> Proposal | Doubt:
         """Answer to (trades, pool), as `trades_input` and `pool_input` make them."""
         trades, pool = inputs
-        found = forecast([(time, price) for time, price in trades["trades"]], trades["now"])
+        seen, fees = ([tuple(pair) for pair in trades[name]] for name in ("trades", "fees"))
+        found = forecast(seen, trades["now"], fees)
         output = {**asdict(found), "fee": pool["fee"]}
         if not found.enough:
             told = f"only {found.hours} hours of trades are known"
@@ -46,10 +47,15 @@ class FeeModel(CodeModel):
         return Proposal(calls.set_fee(from_hex(pool["pool"], 20), fee), output, f"{moves}")
 
 
-def trades_input(trades: Sequence[tuple[int, float]], now: int) -> Input:
-    """Return the pool's own trades as (second, price after it), oldest first."""
-    value = {"trades": [list(trade) for trade in trades], "now": now}
-    return Input.of(value, source="the pool's swaps", units="s, price", shape=[len(trades), 2])
+def trades_input(
+    trades: Sequence[tuple[int, float]], fees: Sequence[tuple[int, int]], now: int
+) -> Input:
+    """Return the pool's own trades as (second, price after it), and its fees as (second, pips).
+
+    Both oldest first; what a fee hides of the market's moves depends on it.
+    """
+    value = {"trades": [*map(list, trades)], "fees": [*map(list, fees)], "now": now}
+    return Input.of(value, source="the pool's events", units="s, price, pips", shape=[len(trades)])
 
 
 def pool_input(

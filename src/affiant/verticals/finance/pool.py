@@ -16,11 +16,14 @@ from affiant.verticals.finance.fee import FeeBounds, FeeSchedule
 
 PIPS = 1_000_000
 FOREVER = 2**63
-BOUNDS = FeeBounds(lowest=500, highest=10_000, step=2_500, delay=1)
-"""5 to 100 bp, at most 25 bp at once, once a second: a demo has no hours to wait."""
+BOUNDS = FeeBounds(lowest=500, highest=20_000, step=10_000, delay=1)
+"""5 to 200 bp, at most 100 bp at once, once a second: a demo has no hours to wait."""
 FIRST_FEE = 3_000
-SCHEDULE = FeeSchedule(thresholds=(25_000, 40_000), fees=(2_000, 3_500, 7_000))
-"""Fees in pips by the volatility of a day: 20 bp in normal times, 70 bp in stress."""
+SCHEDULE = FeeSchedule(
+    thresholds=(37_150, 64_196, 77_035, 92_442), fees=(2_000, 3_000, 5_000, 15_000, 20_000)
+)
+"""Fees in pips by the volatility of a day: what `calibrate.py` fits to VIX for an elasticity of
+20 bp and gas of 5 $ (see `bench/finance_fee.py`). An operator's own assumption gives others."""
 CHANGES_A_DAY = 1_000
 LIQUIDITY = 100_000
 """Goods in a new pool, in whole tokens."""
@@ -62,6 +65,11 @@ class Pool:
         swaps = self.house.events(self.address, artifact("Pool"), "Swapped")
         told = ((swap["blockNumber"], swap["args"]) for swap in swaps)
         return [(n * block_seconds, args["reserve1"] / args["reserve0"]) for n, args in told]
+
+    def fees(self, block_seconds: int) -> list[tuple[int, int]]:
+        """Return (time, pips) of the first fee and of every change; a block as in `trades`."""
+        changes = self.house.events(self.address, artifact("Pool"), "FeeChanged")
+        return [(event["blockNumber"] * block_seconds, event["args"]["fee"]) for event in changes]
 
     def arbitrage(self, trader: LedgerKey, market: float) -> bool:
         """Trade to where it no longer pays, as arbitrageurs do; tell whether it paid at all."""
