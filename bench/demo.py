@@ -19,7 +19,7 @@ from typing import Any, cast
 from affiant.apps.house import RealHouse
 from affiant.apps.wiring import open_house
 from affiant.chain import artifacts
-from affiant.kernel.house import Act, Agent, House
+from affiant.kernel.house import Act, Agent, House, Rehearsal
 from affiant.kernel.model import Doubt, Input, Model, Proposal
 from affiant.kernel.ports import Archive, Ledger, Log
 from affiant.verticals.supply.story import story
@@ -194,6 +194,10 @@ class WatchedAgent:
     def key(self) -> Any:
         """The agent's key."""
         return self.agent.key
+
+    def rehearse(self, mandate: bytes, model: Model, inputs: Sequence[Input]) -> Rehearsal:
+        """Rehearse, unwatched."""
+        return self.agent.rehearse(mandate, model, inputs)
 
     def recall(self, job: str) -> Act | None:
         """Return what became of a job that was decided, or None."""

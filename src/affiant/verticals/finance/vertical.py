@@ -7,5 +7,5 @@ VERTICAL = Vertical(
     summary="Let agents set fees, risk parameters and weights, inside bounds that hold",
     story="affiant.verticals.finance.story:story",
     models="affiant.verticals.finance.agents:agents",
-    needs=("arch", "lightgbm", "numpy", "scipy"),
+    needs=("arch", "lightgbm", "numpy"),
 )
