@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {GasTests} from "./Gas.t.sol";
+import {MandateApprovalsTests} from "./MandateApprovals.t.sol";
 import {MandateCreationTests} from "./MandateCreation.t.sol";
 import {MandateCustodyTests} from "./MandateCustody.t.sol";
 import {MandateExecutionTests} from "./MandateExecution.t.sol";
@@ -19,5 +20,6 @@ contract MandateTest is
     MandateCustodyTests,
     MandateSuspensionTests,
     MandateGuardTests,
+    MandateApprovalsTests,
     GasTests
 {}

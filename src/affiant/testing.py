@@ -99,6 +99,7 @@ class LedgerSimulator:
         self.name = f"simulated chain {chain_id}"
         self.factory_address = FACTORY
         self.targets: dict[bytes, Callable[[bytes, int], object]] = {}  # given calldata and value
+        self.approved: dict[bytes, set[bytes]] = {}  # models, by approvals contract
         self.guards: dict[bytes, Callable[[Action, bytes], object]] = {}  # raise what is refused
         self._clock = clock
         self._peaks: defaultdict[bytes, list[bytes]] = defaultdict(list)
@@ -193,6 +194,8 @@ class LedgerSimulator:
         subject = BoundAction(self.chain_id, mandate, called).digest
         self._sworn(terms, subject, told, log, seat)
         leaf = told.leaf
+        if terms.approvals is not None and called.model not in self.approved[terms.approvals]:
+            raise CallReverted("ModelNotApproved", f" ({to_hex(called.model)})")
         if terms.guard is not None:
             try:
                 self.guards[terms.guard](called, leaf)

@@ -262,7 +262,7 @@ def become_folder(name: str) -> Callable[[Path], None]:
 def another_format(home: Path) -> None:
     """Say that the home was made by a later version."""
     with closing(sqlite3.connect(home / "home.db")) as database, database:
-        database.execute("UPDATE home SET value = '2' WHERE key = 'format'")
+        database.execute("UPDATE home SET value = '1' WHERE key = 'format'")
 
 
 def keys_as_file(home: Path) -> None:

@@ -120,6 +120,7 @@ def test_every_change_names_its_decision(told: Told, affiant: Run) -> None:
 @pytest.mark.parametrize("what", ["fee", "parameters", "weights"])
 def test_a_fork_gives_a_dry_run_of_every_action(told: Told, affiant: Run, what: str) -> None:
     """Against a fork the agent tells what it would do and what that takes; then it does that."""
+    told.chain.ask("evm_mine")  # a fork's time begins at its newest block's
     log = (told.home / "log.db").read_bytes()
     block = told.chain.ask("eth_blockNumber")
     with node(4243, f"--fork-url={told.chain.url}") as fork:

@@ -315,6 +315,7 @@ def granted_terms() -> dict[str, Any]:
             {"name": "without a guardian", "terms": plain},
             {"name": "with a guardian", "terms": watched},
             {"name": "with a guard", "terms": guarded},
+            {"name": "with approvals", "terms": terms(approvals=THIEF.address).to_json()},
         ],
         "invalid_terms": [
             {"name": "guardian left out", "reason": "bad-terms", "terms": missing},
@@ -326,10 +327,18 @@ def granted_terms() -> dict[str, Any]:
                 {"name": name, "reason": reason, "terms": {**guarded, "guard": value}}
                 for name, reason, value in unguarded
             ),
+            *(
+                {
+                    "name": f"{left} left out",
+                    "reason": "bad-terms",
+                    "terms": {name: value for name, value in plain.items() if name != left},
+                }
+                for left in ("guard", "approvals")
+            ),
             {
-                "name": "guard left out",
+                "name": "no approvals, as the zero address",
                 "reason": "bad-terms",
-                "terms": {name: value for name, value in plain.items() if name != "guard"},
+                "terms": {**plain, "approvals": "0x" + "00" * 20},
             },
         ],
     }

@@ -9,6 +9,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {Action, ActionDigest} from "./Action.sol";
 import {LeakyBucket} from "./Bucket.sol";
+import {IApprovals} from "./IApprovals.sol";
 import {IGuard} from "./IGuard.sol";
 import {ILogAnchor, Seat} from "./ILogAnchor.sol";
 import {Oath} from "./Oath.sol";
@@ -80,6 +81,8 @@ contract Mandate {
     error OutsideSeat(uint64 index, uint64 start, uint64 end);
     /// @notice The anchor holds no such seat; its root is what the path leads to.
     error SeatNotHeld(bytes32 logId, uint64 count, bytes32 root);
+    /// @notice The model that decided is not approved by those whom the terms name.
+    error ModelNotApproved(bytes32 model, address approvals);
     /// @notice The guard refused the action with this data, an error that names what would not hold.
     error GuardRefused(bytes reason);
     /// @notice The call failed with this data.
@@ -186,6 +189,7 @@ contract Mandate {
         bytes32 leaf = _requireSworn(
             granted, granted.account(TermsCode.AGENT), granted.follow(TermsCode.HEADER), Statement.DECISION, subject, oath
         );
+        _requireApproved(granted.account(TermsCode.APPROVALS), action.model);
         _requireGuard(granted.account(TermsCode.GUARD), action, leaf);
 
         _state.nonce = current.nonce + 1;
@@ -447,6 +451,12 @@ contract Mandate {
         if (!ILogAnchor(granted.account(TermsCode.ANCHOR)).holds(logId, seat)) {
             revert SeatNotHeld(logId, seat.count, root);
         }
+    }
+
+    /// @dev Approvals without code, or with another answer than a boolean, refuse everything.
+    function _requireApproved(address approvals, bytes32 model) private view {
+        if (approvals == address(0)) return;
+        if (!IApprovals(approvals).isApproved(model)) revert ModelNotApproved(model, approvals);
     }
 
     /// @dev The last of the checks. Its refusal is wrapped, like a target's. A guard without code refuses everything.

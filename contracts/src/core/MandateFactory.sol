@@ -48,6 +48,8 @@ contract MandateFactory {
     error StrayGuardian();
     /// @notice There is no contract at the guard.
     error GuardWithoutCode(address guard);
+    /// @notice There is no contract at the approvals.
+    error ApprovalsWithoutCode(address approvals);
     /// @notice The terms allow nothing.
     error NoRules();
     /// @notice Neither the anchor nor the factory may be a target.
@@ -94,6 +96,9 @@ contract MandateFactory {
         _requireParties(terms, agent);
         _requireGuardian(terms.guardian, guardian);
         if (terms.guard != address(0) && terms.guard.code.length == 0) revert GuardWithoutCode(terms.guard);
+        if (terms.approvals != address(0) && terms.approvals.code.length == 0) {
+            revert ApprovalsWithoutCode(terms.approvals);
+        }
         if (terms.validFrom >= terms.validUntil) revert NeverValid(terms.validFrom, terms.validUntil);
         if (terms.longestLife == 0) revert NoLife();
         _requireBuckets(terms.buckets);

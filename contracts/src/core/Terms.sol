@@ -50,6 +50,7 @@ struct Guardian {
 /// @param header the agent's COSE protected header without its last four bytes, the time
 /// @param guardian who may suspend the agent
 /// @param guard what judges every action as a whole; 0 for nothing
+/// @param approvals what says whether the model that decided is approved; 0 for any model
 /// @param buckets what is metered
 /// @param rules what may be called
 /// @param extensions empty in version 1
@@ -64,6 +65,7 @@ struct Terms {
     bytes header;
     Guardian guardian;
     address guard;
+    address approvals;
     Bucket[] buckets;
     Rule[] rules;
     bytes extensions;

@@ -23,8 +23,9 @@ library TermsCode {
     uint256 internal constant HEADER = 7;
     uint256 internal constant GUARDIAN = 8;
     uint256 internal constant GUARD = 9;
-    uint256 internal constant BUCKETS = 10;
-    uint256 internal constant RULES = 11;
+    uint256 internal constant APPROVALS = 10;
+    uint256 internal constant BUCKETS = 11;
+    uint256 internal constant RULES = 12;
 
     // Words of the guardian.
     uint256 internal constant ACCOUNT = 0;

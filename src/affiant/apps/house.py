@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +32,7 @@ from affiant.kernel.errors import InputError, IntegrityError, SetupError
 from affiant.kernel.identity import LedgerKey
 from affiant.kernel.mandate import Bucket, Guardian, Rule, Terms
 from affiant.kernel.model import Model
-from affiant.kernel.ports import Archive, LogView
+from affiant.kernel.ports import Archive, Clock, LogView
 from affiant.log.reader import LogReader
 from affiant.log.sequencer import Sequencer
 from affiant.log.storage import Storage
@@ -54,6 +55,17 @@ class SystemClock:
     def now(self) -> int:
         """Return seconds since 1970."""
         return int(time.time())
+
+
+@dataclass(frozen=True)
+class ChainClock:
+    """The time that a block mined now would have: a fork lives in its own time."""
+
+    chain: Connection
+
+    def now(self) -> int:
+        """Return seconds since 1970."""
+        return self.chain.present()
 
 
 class RealHouse:
@@ -85,7 +97,7 @@ class RealHouse:
         try:
             self._home = Home(folder)
             self._stack.callback(self._home.close)
-            self.clock = SystemClock()
+            self.clock: Clock = SystemClock()
             self.keys = KeyFolder(folder / "keys", self._home)
             self._open_log(reading=reading or dry)
             agent_db = self._database("agent")
@@ -93,6 +105,8 @@ class RealHouse:
             self._outbox = SqliteOutbox(agent_db)
             self._operator = self.keys.ledger("operator")
             self._chain = self._connect(rpc, port)
+            if dry:
+                self.clock = ChainClock(self._chain)
             self.ledger = EvmLedger(self._chain, self._operator)
             try:
                 self.ledger.check_history(self.view)
@@ -182,6 +196,7 @@ class RealHouse:
         buckets: Sequence[Bucket],
         guardian: LedgerKey | None = None,
         guard: bytes | None = None,
+        approvals: bytes | None = None,
     ) -> bytes:
         """Find or create the mandate of that name with exactly these terms; return its address."""
         told = Terms(
@@ -197,6 +212,7 @@ class RealHouse:
             rules=tuple(rules),
             guardian=None if guardian is None else _guardian(guardian),
             guard=guard,
+            approvals=approvals,
         )
         told.check_usable()
         digest = sha256(jcs_encode(told.to_json()))

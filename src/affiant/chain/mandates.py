@@ -35,12 +35,15 @@ def terms_to_abi(terms: Terms) -> tuple[Any, ...]:
     guardian = (watch.account, watch.limit, watch.window, watch.header)
     head = (terms.principal, terms.agent, terms.anchor, terms.log_id, terms.valid_from)
     tail = (terms.valid_until, terms.longest_life, terms.header, guardian)
-    return (*head, *tail, terms.guard or ANYONE, buckets, rules, terms.extensions)
+    asked = (terms.guard or ANYONE, terms.approvals or ANYONE)
+    return (*head, *tail, *asked, buckets, rules, terms.extensions)
 
 
 def terms_from_abi(value: Any) -> Terms:
     """Read the `Terms` tuple."""
-    *head, header, (account, limit, window, alert), guard, buckets, rules, extensions = value
+    *head, guardian, guard, approvals, buckets, rules, extensions = value
+    *head, header = head
+    account, limit, window, alert = guardian
     principal, agent, anchor, log_id, valid_from, valid_until, longest_life = head
     return Terms(
         principal=_address(principal),
@@ -64,7 +67,8 @@ def terms_from_abi(value: Any) -> Terms:
             for target, selector, amount_word, bucket, cap, pins in rules
         ),
         guardian=Guardian(_address(account), limit, window, alert) if window else None,
-        guard=None if _address(guard) == ANYONE else _address(guard),
+        guard=_optional(guard),
+        approvals=_optional(approvals),
         extensions=extensions,
     )
 
@@ -111,6 +115,11 @@ def coordinates(key: PublicKey | None) -> tuple[bytes, bytes]:
         return bytes(32), bytes(32)
     point = coincurve.PublicKey(key.raw).format(compressed=False)[1:]
     return point[:32], point[32:]
+
+
+def _optional(text: str) -> bytes | None:
+    address = _address(text)
+    return None if address == ANYONE else address
 
 
 def _address(text: str) -> bytes:

@@ -170,11 +170,13 @@ class House(Protocol):
         buckets: Sequence[Bucket],
         guardian: LedgerKey | None = None,
         guard: bytes | None = None,
+        approvals: bytes | None = None,
     ) -> bytes:
         """Find or create the mandate of that name; return its address.
 
         The guardian may suspend the agent, on sworn alerts, for at most one day in any seven. The
-        guard is a contract, an `IGuard`, that judges every action as a whole.
+        guard is a contract, an `IGuard`, that judges every action as a whole; the approvals one, an
+        `IApprovals`, that says whether the model that decided is approved.
         """
         ...
 

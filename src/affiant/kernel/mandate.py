@@ -95,6 +95,8 @@ class Terms:
     guardian: Guardian | None = None
     guard: bytes | None = None
     """The contract that judges every action as a whole, after the rules; the chain asks it."""
+    approvals: bytes | None = None
+    """The contract that says whether the model that decided is approved; the chain asks it."""
     extensions: bytes = b""
     """Room for later terms; version 1 knows none and refuses any."""
 
@@ -110,7 +112,8 @@ class Terms:
             "longestLife": self.longest_life,
             "header": to_hex(self.header),
             "guardian": _guardian_to_json(self.guardian),
-            "guard": None if self.guard is None else to_hex(self.guard),
+            "guard": _optional_to_json(self.guard),
+            "approvals": _optional_to_json(self.approvals),
             "buckets": [{"limit": str(b.limit), "window": b.window} for b in self.buckets],
             "rules": [
                 {
@@ -149,7 +152,8 @@ class Terms:
                 buckets=tuple(Bucket(int(b["limit"]), int(b["window"])) for b in value["buckets"]),
                 rules=tuple(_rule_from_json(rule) for rule in value["rules"]),
                 guardian=_guardian_from_json(value["guardian"]),
-                guard=None if value["guard"] is None else from_hex(value["guard"], 20),
+                guard=_optional_from_json(value["guard"]),
+                approvals=_optional_from_json(value["approvals"]),
                 extensions=from_hex(value["extensions"]),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -159,8 +163,6 @@ class Terms:
         watch = terms.guardian
         if watch is not None and not (2 <= watch.limit < watch.window < 1 << 32):
             raise MalformedError("bad-terms", "a guardian that is bound to nothing")
-        if terms.guard == ANYONE:
-            raise MalformedError("bad-terms", "no guard is null, not the zero address")
         if any(bucket.window < 1 or bucket.limit < 2 for bucket in terms.buckets):
             raise MalformedError("bad-terms", "a bucket bounds nothing")
         if any(not 0 <= rule.bucket < len(terms.buckets) for rule in terms.rules):
@@ -176,8 +178,10 @@ class Terms:
         """
         if self.extensions:
             raise InputError("the terms have extensions", "Leave them out: version 1 knows none")
-        if self.guard is not None and (len(self.guard) != len(ANYONE) or self.guard == ANYONE):
-            raise InputError(f"0x{self.guard.hex()} is no guard", "Give its address, or None")
+        for name, asked in (("guard", self.guard), ("approvals", self.approvals)):
+            if asked is not None and (len(asked) != len(ANYONE) or asked == ANYONE):
+                told = f"0x{asked.hex()} cannot be the {name}"
+                raise InputError(told, "Give a contract's address, or None")
         watch = self.guardian
         if watch is not None and not (2 <= watch.limit < watch.window < 1 << 32):
             told = f"the guardian may suspend {watch.limit} s in any {watch.window} s"
@@ -233,7 +237,8 @@ def check(terms: Terms, state: State, action: Action, *, now: int, iat: int | No
     """Decide whether an action may run at `now`; return the state after it.
 
     `iat` is when the decision was sworn; without it the sworn-at rules are checked as of `now`.
-    Signature, proof, the target's code and the guard's judgement are the contract's to check.
+    Signature, proof, the target's code, the model's approval and the guard's judgement are the
+    contract's to check.
 
     Raises:
         MandateRefused: `rule` names the contract's error.
@@ -279,6 +284,17 @@ def check_timely(deadline: int, iat: int, longest: int, now: int) -> None:
         raise MandateRefused("SwornInFuture", f"sworn at {iat}, it is {now}")
     if deadline > iat + longest:
         raise MandateRefused("LivesTooLong", f"{deadline - iat} s is above {longest} s")
+
+
+def _optional_to_json(account: bytes | None) -> str | None:
+    return None if account is None else to_hex(account)
+
+
+def _optional_from_json(value: object) -> bytes | None:
+    account = None if value is None else from_hex(value, 20)
+    if account == ANYONE:
+        raise MalformedError("bad-terms", "nobody is null, not the zero address")
+    return account
 
 
 def _guardian_to_json(guardian: Guardian | None) -> dict[str, Any] | None:

@@ -360,7 +360,11 @@ def test_junk_in_a_guardian_is_refused(name: str, junk: Any) -> None:
 
 def test_terms_go_there_and_back() -> None:
     """Terms read back from their JSON form."""
-    for terms in (TERMS, replace(TERMS, guardian=GUARDIAN), replace(TERMS, guard=b"g" * 20)):
+    for terms in (
+        TERMS,
+        replace(TERMS, guardian=GUARDIAN),
+        replace(TERMS, guard=b"g" * 20, approvals=b"a" * 20),
+    ):
         assert Terms.from_json(terms.to_json()) == terms
 
 
@@ -369,7 +373,9 @@ def test_terms_go_there_and_back() -> None:
 def test_junk_in_terms_is_refused(name: str, junk: Any) -> None:
     """Terms with junk in a field are refused, never a crash."""
     value = {**TERMS.to_json(), name: junk}
-    if (name, junk) in (("buckets", []), ("rules", []), ("guardian", None), ("guard", None)):
+    if (name, junk) in (("buckets", []), ("rules", []), ("guardian", None)):
+        return
+    if junk is None and name in ("guard", "approvals"):
         return
     with pytest.raises(MalformedError):
         Terms.from_json(value)
@@ -392,3 +398,15 @@ def test_terms_have_one_form(change: dict[str, Any]) -> None:
     """What two readers could take for the same terms has one form only."""
     with pytest.raises(MalformedError):
         Terms.from_json({**TERMS.to_json(), **change})
+
+
+@pytest.mark.parametrize("name", ["guard", "approvals"])
+@pytest.mark.parametrize("account", [bytes(20), b"", b"x" * 19, b"x" * 32])
+def test_what_is_asked_has_an_address(name: str, account: bytes) -> None:
+    """A guard or approvals without a proper address is refused, never taken for none."""
+    changed: dict[str, Any] = {name: account}
+    terms = replace(TERMS, **changed)
+    with pytest.raises(InputError):
+        terms.check_usable()
+    with pytest.raises(MalformedError):
+        Terms.from_json(terms.to_json())
