@@ -109,8 +109,8 @@ class Guarded:
         owner, operator = self.owner.address, chain.operator
         self.token = deploy(operator, contracts.token(), "Token", "TOK", owner)
         self.fund = deploy(operator, artifact("Fund"), self.token, "Fund", "F", 0, owner)
-        factory = chain.ledger.factory_address
-        self.steward = deploy(operator, artifact("RiskSteward"), owner, factory)
+        core = (chain.ledger.factory_address, chain.ledger.anchor_address)
+        self.steward = deploy(operator, artifact("RiskSteward"), owner, *core)
         self.record = deploy(operator, artifact("RatioRecord"), self.fund, 0)
         ids = [calls.parameter_id(name) for name in (RATIO, TIMESTAMP)]
         told = (self.fund, self.steward, *ids, limits.growth)

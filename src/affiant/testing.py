@@ -97,7 +97,7 @@ class LedgerSimulator:
     def __init__(self, clock: Clock, *, chain_id: int = 31337) -> None:
         self.chain_id = chain_id
         self.name = f"simulated chain {chain_id}"
-        self.factory_address = FACTORY
+        self.factory_address, self.anchor_address = FACTORY, ANCHOR
         self.targets: dict[bytes, Callable[[bytes, int], object]] = {}  # given calldata and value
         self.approved: dict[bytes, set[bytes]] = {}  # models, by approvals contract
         self.guards: dict[bytes, Callable[[Action, bytes], object]] = {}  # raise what is refused

@@ -261,9 +261,12 @@ def test_a_stale_chain_comes_back_to_the_present(journal: Path) -> None:
     with opened(journal, clock) as chain:
         assert int(chain.ask("eth_getBlockByNumber", "latest", False)["timestamp"], 16) < clock.time
         chain.ask("eth_estimateGas", {"from": to_hex(SENDER.address), "to": "0x" + "22" * 20})
+        pending = chain.ask("eth_getBlockByNumber", "pending", False)
+        assert int(pending["timestamp"], 16) == clock.time
+        assert chain.chain.number == 1  # asking mines nothing
+        chain.acknowledged(1)
         block = chain.ask("eth_getBlockByNumber", "latest", False)
         assert int(block["timestamp"], 16) == clock.time
-        chain.acknowledged(1)
         clock.time -= 86_400  # a clock set back moves no block back
         chain.acknowledged(2)
         block = chain.ask("eth_getBlockByNumber", "latest", False)

@@ -82,7 +82,13 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 def _earned(world: World) -> Guarded:
     deploy, send, owner = world.connection.deploy, world.connection.send, PRINCIPAL.address
     fund = deploy(OPERATOR, artifact("Fund"), world.token, "Staked", "ST", 0, owner)
-    steward = deploy(OPERATOR, artifact("RiskSteward"), owner, world.ledger.factory_address)
+    steward = deploy(
+        OPERATOR,
+        artifact("RiskSteward"),
+        owner,
+        world.ledger.factory_address,
+        world.ledger.anchor_address,
+    )
     record = deploy(OPERATOR, artifact("RatioRecord"), fund, 3_600)
     ids = [calls.parameter_id(name) for name in (RATIO, TIMESTAMP)]
     oracle = deploy(OPERATOR, artifact("CappedRatio"), fund, steward, *ids, LIMITS.growth)
@@ -118,7 +124,9 @@ def updates(guarded: Guarded, count: int) -> Iterator[Update]:
     for _ in range(count):
         known = draw.choice(guarded.history)
         off = draw.choice([0, 0, 0, 1, -1, LIMITS.tolerance, LIMITS.tolerance + 1, -400, 20_000])
-        later = draw.choice([0, 0, 0, 1, 3_000, LIMITS.record_age, LIMITS.record_age + 1, -(10**6)])
+        later = draw.choice(
+            [0, 0, 0, 1, 3_000, LIMITS.record_age, LIMITS.record_age + 1, -(10**6), -(10**7)]
+        )
         update = {
             RATIO: known.ratio + known.ratio * off // 10**6 + draw.choice([-1, 0, 1]),
             TIMESTAMP: draw.choice([known.timestamp + later, now - LIMITS.youngest]) % 2**48,
@@ -142,6 +150,7 @@ def test_both_refuse_the_same_by_the_same_name(guarded: Guarded) -> None:
     assert set(seen) == {
         None,
         "MovedApart",
+        "TimestampGoesBack",
         "TimestampTooYoung",
         "NoRecord",
         "ValueNotOfItsTime",

@@ -138,14 +138,16 @@ contract Pool is ERC20, Sworn, ReentrancyGuard {
     /// @param fee_ the first fee, in millionths
     /// @param owner who may appoint a mandate
     /// @param factory_ who made every mandate that can be appointed
+    /// @param anchor_ what knows the logs in which their decisions are
     constructor(
         IERC20 token0_,
         IERC20 token1_,
         FeeBounds memory bounds,
         uint24 fee_,
         address owner,
-        MandateFactory factory_
-    ) ERC20("Pool share", "POOL") Sworn(owner, factory_) {
+        MandateFactory factory_,
+        address anchor_
+    ) ERC20("Pool share", "POOL") Sworn(owner, factory_, anchor_) {
         if (address(token0_) == address(token1_)) revert SameToken(address(token0_));
         if (fee_ < bounds.minFee || fee_ > bounds.maxFee || bounds.maxFee >= MILLION) {
             revert InvalidBounds(bounds, fee_);
@@ -204,7 +206,7 @@ contract Pool is ERC20, Sworn, ReentrancyGuard {
         emit Added(msg.sender, to, amount0, amount1, shares, reserve0, reserve1);
     }
 
-    /// @notice Removes liquidity. Nobody can keep a provider from it.
+    /// @notice Removes liquidity. Neither owner nor agent can keep a provider from it; a token that stops can.
     /// @param shares how many of the caller's shares to give up
     /// @param min0 less of token 0 is refused
     /// @param min1 less of token 1 is refused

@@ -27,7 +27,7 @@ struct Bounds {
 contract RiskSteward is Sworn {
     /// @notice The parameter was defined before, and its bounds and value are not the owner's to change.
     error AlreadyDefined(bytes32 id);
-    /// @notice The bounds hold no value, or not the first one, or zero with a step bound, from which no step leads away.
+    /// @notice The bounds hold no value, or not the first one, or one so small that no step leads away from it.
     error InvalidBounds(bytes32 id, Bounds bounds, uint256 value);
     /// @notice No such parameter.
     error Undefined(bytes32 id);
@@ -69,7 +69,8 @@ contract RiskSteward is Sworn {
 
     /// @param owner who may define parameters and appoint a mandate
     /// @param factory_ who made every mandate that can be appointed
-    constructor(address owner, MandateFactory factory_) Sworn(owner, factory_) {}
+    /// @param anchor_ what knows the logs in which their decisions are
+    constructor(address owner, MandateFactory factory_, address anchor_) Sworn(owner, factory_, anchor_) {}
 
     /// @notice Defines a parameter for ever; owner only.
     /// @param id its name
@@ -77,8 +78,9 @@ contract RiskSteward is Sworn {
     /// @param value_ its first value
     function defineParameter(bytes32 id, Bounds calldata bounds, uint96 value_) external onlyOwner {
         if (_isDefined(id)) revert AlreadyDefined(id);
-        bool stuckAtZero = bounds.min == 0 && bounds.maxStepPpm != ANY_STEP;
-        if (bounds.max == 0 || value_ < bounds.min || value_ > bounds.max || stuckAtZero) {
+        // From a value of which a step is less than 1, none leads away.
+        bool sticks = bounds.maxStepPpm != ANY_STEP && uint256(bounds.min) * bounds.maxStepPpm < MILLION;
+        if (bounds.max == 0 || value_ < bounds.min || value_ > bounds.max || sticks) {
             revert InvalidBounds(id, bounds, value_);
         }
         _parameters[id] = Parameter(value_, 0, bounds);

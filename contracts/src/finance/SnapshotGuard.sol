@@ -43,6 +43,8 @@ contract SnapshotGuard is IGuard {
     error MalformedUpdate(bytes data);
     /// @notice A snapshot's ratio and its time move together; the update carries one of them only.
     error MovedApart(bytes32 carried, bytes32 missing);
+    /// @notice The snapshot would be older than the present one, whose time is `present`.
+    error TimestampGoesBack(uint256 timestamp, uint256 present);
     /// @notice The snapshot must be older: at or before `latest`.
     error TimestampTooYoung(uint256 timestamp, uint256 latest);
     /// @notice Nothing was recorded at, or shortly enough before, the snapshot's time; `recordedAt` is the newest record
@@ -109,6 +111,8 @@ contract SnapshotGuard is IGuard {
         if (!hasTimestamp) revert MovedApart(RATIO_ID, TIMESTAMP_ID);
         if (!hasRatio) revert MovedApart(TIMESTAMP_ID, RATIO_ID);
 
+        uint256 present = steward.value(TIMESTAMP_ID);
+        if (timestamp < present) revert TimestampGoesBack(timestamp, present);
         uint256 latest = block.timestamp - minAge;
         if (timestamp > latest) revert TimestampTooYoung(timestamp, latest);
         // Fits: it is no later than now.

@@ -39,9 +39,9 @@ abstract contract FinanceHouse is House, Incident {
         super.setUp();
         (token0, token1, staked) = (newToken("Zero"), newToken("One"), newToken("Staked"));
         FeeBounds memory fees = FeeBounds(500, 10_000, 1_000, 1 hours);
-        pool = Pool(vm.deployCode("Pool.sol:Pool", abi.encode(token0, token1, fees, uint24(3_000), OWNER, factory)));
+        pool = Pool(vm.deployCode("Pool.sol:Pool", abi.encode(token0, token1, fees, uint24(3_000), OWNER, factory, anchor)));
 
-        steward = RiskSteward(vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, factory)));
+        steward = RiskSteward(vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, factory, anchor)));
         staked.mint(MANAGER, 1e30);
         guard = stageIncident(steward, OWNER, newFund(staked, 0), MANAGER);
 
@@ -52,7 +52,7 @@ abstract contract FinanceHouse is House, Incident {
         vault = StrategyVault(
             vm.deployCode(
                 "StrategyVault.sol:StrategyVault",
-                abi.encode(token, "Vault", "VAULT", places, RebalanceBounds(1 days, 1_500), OWNER, factory)
+                abi.encode(token, "Vault", "VAULT", places, RebalanceBounds(1 days, 1_500), OWNER, factory, anchor)
             )
         );
 

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {SettlementToken} from "../../src/core/SettlementToken.sol";
 import {FeeBounds, Pool} from "../../src/finance/Pool.sol";
@@ -34,6 +35,18 @@ contract OddToken is ERC20("Odd", "ODD") {
         }
         super._update(from, to, value);
         if (kept != 0) super._update(to, address(this), kept);
+    }
+}
+
+/// @title Somebody who looks at a pool while it pays
+contract Onlooker {
+    uint256 public reserve0;
+    uint256 public reserve1;
+    uint256 public quoted;
+
+    function look(Pool pool) external {
+        (reserve0, reserve1) = (pool.reserve0(), pool.reserve1());
+        (quoted,) = pool.quote(address(pool.token1()), 10_000);
     }
 }
 
@@ -104,7 +117,7 @@ contract PoolTest is Stage {
     }
 
     function _refusesPool(SettlementToken token1, FeeBounds memory bounds, uint24 fee, bytes memory reason) private {
-        refusesToDeploy("Pool.sol:Pool", abi.encode(_token0, token1, bounds, fee, OWNER, mandate), reason);
+        refusesToDeploy("Pool.sol:Pool", abi.encode(_token0, token1, bounds, fee, OWNER, mandate, mandate), reason);
     }
 
     /// @notice The fee is set under a decision, which the event names with its model.
@@ -344,6 +357,29 @@ contract PoolTest is Stage {
         more.stopPrank();
     }
 
+    /// @notice Who looks at the pool while it pays a provider or a swap sees it as it is afterwards.
+    function test_nothingToSeeHalfWay() public {
+        (OddToken odd, Onlooker onlooker) = (new OddToken(BOB), new Onlooker());
+        _pool = newPool(odd, _token1, _bounds, 3_000);
+        more.startPrank(BOB);
+        odd.approve(address(_pool), FOREVER);
+        _token1.approve(address(_pool), FOREVER);
+        _pool.add(1_000_000, 2_000_000, 0, BOB);
+        odd.plan(0, address(onlooker), abi.encodeCall(Onlooker.look, (_pool)));
+        _pool.remove(700_000, 0, 0, BOB);
+        _sawWhatIs(onlooker);
+        _pool.swap(address(_token1), 1_000, 0, BOB, FOREVER);
+        _sawWhatIs(onlooker);
+        more.stopPrank();
+    }
+
+    function _sawWhatIs(Onlooker onlooker) private view {
+        assertEq(onlooker.reserve0(), _pool.reserve0(), "reserve 0");
+        assertEq(onlooker.reserve1(), _pool.reserve1(), "reserve 1");
+        (uint256 quoted,) = _pool.quote(address(_token1), 10_000);
+        assertEq(onlooker.quoted(), quoted, "price");
+    }
+
     // ---------------------------------------------------------------- whatever happens
 
     /// @notice Whoever does what in which order, and whatever the agent makes of the fee: the product per share never
@@ -365,7 +401,7 @@ contract PoolTest is Stage {
                 _pool.remove(within(a, 0, _pool.balanceOf(who)), 0, 0, who);
             } else if (kind < 4) {
                 SettlementToken tokenIn = kind == 2 ? _token0 : _token1;
-                try _pool.swap(address(tokenIn), a, 0, who, FOREVER) {} catch {}
+                _swapIfItBrings(tokenIn, a, who);
             } else {
                 _token0.transfer(address(_pool), a % 1_000);
                 _token1.transfer(address(_pool), b % 1_000);
@@ -399,6 +435,19 @@ contract PoolTest is Stage {
         assertEq(_pool.totalSupply(), 1_000, "all out but the locked");
     }
 
+    /// @dev As `who`, who is playing. What is quoted is paid; refused is only what brings nothing.
+    function _swapIfItBrings(SettlementToken tokenIn, uint256 amount, address who) private returns (uint256 out) {
+        (uint256 quoted,) = _pool.quote(address(tokenIn), amount);
+        if (quoted == 0) {
+            address tokenOut = address(address(tokenIn) == address(_token0) ? _token1 : _token0);
+            vm.expectRevert(abi.encodeWithSelector(Pool.TooLittleOut.selector, tokenOut, 0, 0));
+            _pool.swap(address(tokenIn), amount, 0, who, FOREVER);
+        } else {
+            out = _pool.swap(address(tokenIn), amount, 0, who, FOREVER);
+            assertEq(out, quoted, "as quoted");
+        }
+    }
+
     function _product() private view returns (uint256) {
         return uint256(_pool.reserve0()) * _pool.reserve1();
     }
@@ -415,10 +464,8 @@ contract PoolTest is Stage {
         _add(BOB, within(r0, 1_001, 1e18), within(r1, 1_001, 1e18));
         amount = within(amount, 1, 1e20);
         more.startPrank(BOB);
-        try _pool.swap(address(_token0), amount, 0, BOB, FOREVER) returns (uint256 out) {
-            (uint256 back,) = _pool.quote(address(_token1), out);
-            assertAtMost(back, amount, "back");
-        } catch {}
+        (uint256 back,) = _pool.quote(address(_token1), _swapIfItBrings(_token0, amount, BOB));
+        assertAtMost(back, amount, "back");
         more.stopPrank();
     }
 
@@ -430,10 +477,9 @@ contract PoolTest is Stage {
         (a, b) = (within(a, 1, 1e18), within(b, 1, 1e18));
         (uint256 once,) = _pool.quote(address(_token0), a + b);
         more.startPrank(BOB);
-        try _pool.swap(address(_token0), a, 0, BOB, FOREVER) returns (uint256 out) {
-            (uint256 rest,) = _pool.quote(address(_token0), b);
-            assertAtMost(out + rest, once, "in two parts");
-        } catch {}
+        uint256 out = _swapIfItBrings(_token0, a, BOB);
+        (uint256 rest,) = _pool.quote(address(_token0), b);
+        assertAtMost(out + rest, once, "in two parts");
         more.stopPrank();
     }
 
@@ -442,16 +488,21 @@ contract PoolTest is Stage {
         public
     {
         _add(ALICE, within(r0, 1_001, 1e18), within(r1, 1_001, 1e18));
-        vm.prank(ALICE);
-        try _pool.swap(address(_token0), within(swapped, 1, 1e18), 0, ALICE, FOREVER) {} catch {}
+        more.startPrank(ALICE);
+        _swapIfItBrings(_token0, within(swapped, 1, 1e18), ALICE);
+        more.stopPrank();
+        (a, b) = (within(a, 1, 1e18), within(b, 1, 1e18));
+        uint256 supply = _pool.totalSupply();
         more.startPrank(BOB);
-        try _pool.add(within(a, 1, 1e18), within(b, 1, 1e18), 0, BOB) returns (
-            uint256 shares, uint256 paid0, uint256 paid1
-        ) {
+        if (Math.min(a * supply / _pool.reserve0(), b * supply / _pool.reserve1()) == 0) {
+            vm.expectRevert(abi.encodeWithSelector(Pool.TooFewShares.selector, 0, 0));
+            _pool.add(a, b, 0, BOB);
+        } else {
+            (uint256 shares, uint256 paid0, uint256 paid1) = _pool.add(a, b, 0, BOB);
             (uint256 back0, uint256 back1) = _pool.remove(shares, 0, 0, BOB);
             assertAtMost(back0, paid0, "token 0");
             assertAtMost(back1, paid1, "token 1");
-        } catch {}
+        }
         more.stopPrank();
     }
 }

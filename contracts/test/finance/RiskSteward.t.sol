@@ -44,7 +44,7 @@ contract RiskStewardTest is Stage {
 
     /// @notice A defined parameter has its first value and its bounds, and was never changed.
     function test_define() public {
-        Bounds memory bounds = Bounds(1, 2, 3, 4);
+        Bounds memory bounds = Bounds(1, 2, 1_000_000, 4);
         vm.expectEmit(address(_steward));
         emit RiskSteward.Defined("d", bounds, 2);
         _define("d", bounds, 2);
@@ -65,6 +65,17 @@ contract RiskStewardTest is Stage {
         refuses(_steward, data, abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, address(mandate)));
     }
 
+    /// @notice A parameter cannot be walked down to where it sticks: bounds that hold a value of which a step is less than 1
+    /// are refused.
+    function test_noValueSticks() public {
+        Bounds memory sticky = Bounds(33, 1_000, 30_000, 0);
+        vm.expectRevert(abi.encodeWithSelector(RiskSteward.InvalidBounds.selector, bytes32("sticky"), sticky, 500));
+        _define("sticky", sticky, 500);
+        _define("sticky", Bounds(34, 1_000, 30_000, 0), 34);
+        act(_steward, _update("sticky", 35));
+        assertEq(_steward.value("sticky"), 35, "led away");
+    }
+
     /// @notice Bounds without a value in them, a first value outside, and a zero from which no step leads away are refused.
     function test_invalidBounds() public {
         Bounds[4] memory bounds =
@@ -74,7 +85,7 @@ contract RiskStewardTest is Stage {
             vm.expectRevert(abi.encodeWithSelector(RiskSteward.InvalidBounds.selector, C, bounds[i], value));
             // Of a fresh steward.
             if (i == 0) {
-                _steward = RiskSteward(vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, mandate)));
+                _steward = RiskSteward(vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, mandate, mandate)));
             }
             _define(C, bounds[i], value);
         }

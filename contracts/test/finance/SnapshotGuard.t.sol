@@ -121,11 +121,21 @@ contract SnapshotGuardTest is Stage, Incident {
     /// @notice A snapshot from before the records, or too long after one, cannot be compared with anything.
     function test_noRecord() public {
         (uint256 first,) = record.atOrBefore(uint48(BEGIN));
-        _refuses(snapshot(SNAPSHOT, first - 1), abi.encodeWithSelector(SnapshotGuard.NoRecord.selector, first - 1, 0));
         _check(snapshot(SNAPSHOT, first + RECORD_AGE));
         _refuses(
             snapshot(SNAPSHOT, first + RECORD_AGE + 1),
             abi.encodeWithSelector(SnapshotGuard.NoRecord.selector, first + RECORD_AGE + 1, first)
+        );
+    }
+
+    /// @notice A snapshot never goes back in time, though a true pair of older times gives a cap as slack as anyone likes;
+    /// the present time may be taken again.
+    function test_neverBack() public {
+        uint256 present = _steward.value(TIMESTAMP);
+        _check(snapshot(SNAPSHOT, present));
+        _refuses(
+            snapshot(SNAPSHOT, present - 1),
+            abi.encodeWithSelector(SnapshotGuard.TimestampGoesBack.selector, present - 1, present)
         );
     }
 

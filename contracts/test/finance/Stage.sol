@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IERC4626} from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
+import {Terms} from "../../src/core/Terms.sol";
 import {SettlementToken} from "../../src/core/SettlementToken.sol";
 import {FeeBounds, Pool} from "../../src/finance/Pool.sol";
 import {Fund} from "../../src/finance/Fund.sol";
@@ -20,6 +21,11 @@ contract PlayedMandate {
 
     function isMandate(address mandate) external view returns (bool) {
         return mandate == address(this);
+    }
+
+    /// @dev It is its own anchor, too.
+    function terms() external view returns (Terms memory told) {
+        told.anchor = address(this);
     }
 
     function executing() external view returns (bytes32 model, bytes32 statement) {
@@ -59,12 +65,12 @@ abstract contract Stage is Cheats {
     }
 
     function newPool(IERC20 token0, IERC20 token1, FeeBounds memory bounds, uint24 fee) internal returns (Pool pool) {
-        pool = Pool(vm.deployCode("Pool.sol:Pool", abi.encode(token0, token1, bounds, fee, OWNER, mandate)));
+        pool = Pool(vm.deployCode("Pool.sol:Pool", abi.encode(token0, token1, bounds, fee, OWNER, mandate, mandate)));
         appoint(pool);
     }
 
     function newSteward() internal returns (RiskSteward steward) {
-        steward = RiskSteward(vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, mandate)));
+        steward = RiskSteward(vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, mandate, mandate)));
         appoint(steward);
     }
 
@@ -78,7 +84,7 @@ abstract contract Stage is Cheats {
     {
         vault = StrategyVault(
             vm.deployCode(
-                "StrategyVault.sol:StrategyVault", abi.encode(asset, "Vault", "VAULT", places, bounds, OWNER, mandate)
+                "StrategyVault.sol:StrategyVault", abi.encode(asset, "Vault", "VAULT", places, bounds, OWNER, mandate, mandate)
             )
         );
         appoint(vault);

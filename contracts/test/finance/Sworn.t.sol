@@ -39,6 +39,27 @@ contract SwornTest is Stage {
         }
     }
 
+    /// @notice A mandate of the factory whose proofs another anchor judges is not appointed: that anchor might agree to
+    /// anything, and then the owner would act with nothing in any log.
+    function test_onlyMandatesOnTheAnchor() public {
+        address another = address(0xa2c);
+        _steward = RiskSteward(
+            vm.deployCode("RiskSteward.sol:RiskSteward", abi.encode(OWNER, mandate, another))
+        );
+        assertEq(_steward.anchor(), another, "anchor");
+        vm.expectRevert(abi.encodeWithSelector(Sworn.OtherAnchor.selector, mandate, mandate));
+        vm.prank(OWNER);
+        _steward.appoint(address(mandate));
+    }
+
+    /// @notice The owner cannot leave an agent behind that nobody can dismiss.
+    function test_notRenounced() public {
+        vm.expectRevert(abi.encodeWithSelector(Sworn.NotRenounced.selector));
+        vm.prank(OWNER);
+        _steward.renounceOwnership();
+        assertEq(_steward.owner(), OWNER, "owner");
+    }
+
     /// @notice Nobody but the owner appoints: not the mandate while it executes, not a stranger.
     function test_onlyTheOwnerAppoints() public {
         bytes memory appointment = abi.encodeCall(Sworn.appoint, (address(mandate)));

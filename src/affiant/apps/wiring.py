@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from affiant.kernel.house import Vertical
     from affiant.kernel.model import Model
 
-VERTICALS = ("supply", "security", "finance")
+VERTICALS = ("supply", "security", "finance", "market")
 JOINED = {"finance": "affiant.apps.stories.finance"}
 """Verticals whose story and models join another's part: the module that brings them together."""
 

@@ -21,9 +21,6 @@ from affiant.kernel.encoding import keccak256, to_hex
 from affiant.kernel.errors import IntegrityError, LedgerError
 from affiant.kernel.ports import Clock
 
-STALE_SECONDS = 15
-"""A chain mines an empty block when it is asked to estimate and its head is older than this."""
-
 
 class EmbeddedChain(AllowListedProvider):
     """A provider whose transactions are durable when they are acknowledged."""
@@ -88,12 +85,11 @@ class EmbeddedChain(AllowListedProvider):
             head = super().make_request(method, ["latest", *params[1:]])
             cast("Any", head["result"])["timestamp"] = hex(self._next_time())
             return head
-        if method == "eth_estimateGas" and "pending" in params[1:2]:
+        if method == "eth_estimateGas" and self._clock.now() > self._time:
             with self._lock:
                 return self._estimate_next([params[0], "latest", *params[2:]])
-        if method == "eth_estimateGas" and self._clock.now() - self._time > STALE_SECONDS:
-            with self._lock:
-                self._mine([])
+        if method == "eth_estimateGas" and "pending" in params[1:2]:
+            params = [params[0], "latest", *params[2:]]
         return super().make_request(method, params)
 
     def _next_time(self) -> int:

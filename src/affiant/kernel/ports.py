@@ -178,6 +178,11 @@ class Ledger(Protocol):
     def name(self) -> str: ...
 
     @property
+    def anchor_address(self) -> bytes:
+        """What knows the logs here."""
+        ...
+
+    @property
     def factory_address(self) -> bytes:
         """Who made every mandate here."""
         ...

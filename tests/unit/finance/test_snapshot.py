@@ -85,9 +85,18 @@ def test_a_time_without_record_is_refused() -> None:
     loose = replace(LIMITS, tolerance=PPM, record_age=DAY - 2)
     assert broken(pair(80, later=DAY - 2), loose) is None
     assert broken(pair(80, later=DAY - 1), loose) == "NoRecord"
-    assert broken(pair(0)) is None
-    assert broken(pair(0, later=-1)) == "NoRecord"
+    early = {**STORED, TIMESTAMP: Stored(1)}
+    assert violated(pair(0), early, HISTORY, LIMITS, NOW, HISTORY[0].ratio) is None
+    before = pair(0, later=-1)
+    assert violated(before, early, HISTORY, LIMITS, NOW) == "NoRecord"
     assert violated(pair(80), STORED, [], LIMITS, NOW) == "NoRecord"
+
+
+def test_a_snapshot_never_goes_back() -> None:
+    """A true pair of a time before the stored one is refused, the stored time itself is not."""
+    stored = {**STORED, TIMESTAMP: Stored(HISTORY[80].timestamp)}
+    assert violated(pair(80), stored, HISTORY, LIMITS, NOW) != "TimestampGoesBack"
+    assert violated(pair(79), stored, HISTORY, LIMITS, NOW) == "TimestampGoesBack"
 
 
 @pytest.mark.parametrize("sign", [1, -1])

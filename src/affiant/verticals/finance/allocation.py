@@ -10,9 +10,9 @@ from affiant.kernel.model import CodeModel, Doubt, Input, Proposal
 from affiant.verticals.finance import calls, strategy
 
 PPM = strategy.PPM
-SLACK = 100
-"""Ppm of the vault by which its turnover may exceed what was reckoned: funds round to whole units,
-and accrue between the decision and its execution."""
+SLACK = 20_000
+"""Ppm of the vault by which its turnover may exceed what was reckoned: others put in and take out
+between the decision and its execution, and could otherwise hold every rebalancing up."""
 
 
 class AllocationModel(CodeModel):

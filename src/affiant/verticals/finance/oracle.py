@@ -101,7 +101,8 @@ def open_oracle(
     house: House, owner: LedgerKey, agent: LedgerKey, source: bytes, *, name: str, day: int = DAY
 ) -> Oracle:
     """Find or make a capped ratio over a vault's shares, and its agent's guarded mandate."""
-    steward = house.deploy(artifact("RiskSteward"), owner.address, house.ledger.factory_address)
+    core = (house.ledger.factory_address, house.ledger.anchor_address)
+    steward = house.deploy(artifact("RiskSteward"), owner.address, *core)
     record = house.deploy(artifact("RatioRecord"), source, day // 24)
     ids = {parameter: parameter_id(parameter) for parameter in bounds(day)}
     held = limits(day)

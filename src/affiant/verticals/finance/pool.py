@@ -110,8 +110,8 @@ def open_pool(house: House, owner: LedgerKey, agent: LedgerKey) -> Pool:
     money = SettlementToken.deploy(house, owner)
     goods = SettlementToken(house.deploy(erc20, "Barrel of oil", "OIL", owner.address))
     limits = (BOUNDS.lowest, BOUNDS.highest, BOUNDS.step, BOUNDS.delay)
-    factory = house.ledger.factory_address
-    told = (goods.address, money.address, limits, FIRST_FEE, owner.address, factory)
+    core = (owner.address, house.ledger.factory_address, house.ledger.anchor_address)
+    told = (goods.address, money.address, limits, FIRST_FEE, *core)
     address = house.deploy(artifact("Pool"), *told)
     mandate = house.grant(
         "pool fee",

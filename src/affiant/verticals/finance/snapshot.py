@@ -132,6 +132,8 @@ def violated(
         return "MovedApart"
     if RATIO in update:
         present = _at(history, now).ratio if market is None else market
+        if update[TIMESTAMP] < stored[TIMESTAMP].value:
+            return "TimestampGoesBack"
         name = _unsound(update[RATIO], update[TIMESTAMP], history, limits, now, present)
         if name is not None:
             return name

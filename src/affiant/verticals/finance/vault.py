@@ -92,8 +92,9 @@ def open_vault(
     money = SettlementToken.deploy(house, owner)
     made = tuple(open_fund(house, owner, manager, name) for name in funds)
     places = [(fund, MOST_IN_ONE) for fund in made]
-    factory = house.ledger.factory_address
-    told = (money.address, "Sworn vault", "SWORN", places, (0, MOST_COST), owner.address, factory)
+    bounds = (0, MOST_COST)
+    core = (owner.address, house.ledger.factory_address, house.ledger.anchor_address)
+    told = (money.address, "Sworn vault", "SWORN", places, bounds, *core)
     address = house.deploy(artifact("StrategyVault"), *told)
     mandate = house.grant(
         "vault",
