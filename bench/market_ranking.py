@@ -10,12 +10,12 @@ with good agents, rated truly; `all` of them by turns. AUC: how often an agent o
 ranked above one of the worse half, ties counting half. Peers: the average of all feedback, and of
 that with a settled, logged job alone.
 
-Design and settings were chosen on worlds 0 to 9; told are worlds 100 and on, which were not looked
-at before. What attackers spend is what they pay to others than their own, as a share of all that
-honest clients paid; gas comes on top. Attackers that know the rules rate good agents without any
-noise and mix in as many lies as goes unnoticed; the worst of ten mixes is told. Honest clients
-here hire by chance and alike: clients that differ in taste, or only hire who is well known, are not
-simulated.
+Design and settings were chosen on worlds 0 to 8 and were final before worlds 100 and on, which are
+told, were looked at. What attackers spend is what they pay to others than their own, as a share of
+all that honest clients paid; gas comes on top. Attackers that know the rules rate good agents
+without any noise and mix in lies; the worst of ten mixes is told, and there may be worse. Honest
+clients here hire by chance and alike: clients that differ in taste, or only hire who is well known,
+are not simulated.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _clever(numbers: Sequence[int], quick: bool) -> list[Figure]:  # noqa: FBT00
             _crossing({share: value for share, (_, value) in worst.items()}),
             "%",
             note="of all that honest clients paid, between the shares above in a line; the peer "
-            "falls to 0.1 and less for gas alone",
+            "falls to 0.14 and less for gas alone",
         ),
     ]
 

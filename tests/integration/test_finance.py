@@ -134,8 +134,8 @@ def test_a_fork_gives_a_dry_run_of_every_action(told: Told, affiant: Run, what: 
     real = told.finance(affiant, "act", what)
     real.held()
     assert real.told["output"] == dry.told["output"]
-    # What it needs, before refunds: more than what it cost in the end.
-    assert 0.9 * real.told["gas"] < dry.told["gas"] < 1.5 * real.told["gas"]
+    # What must be at hand, more than what it cost in the end: a vault grants its funds some each.
+    assert 0.9 * real.told["gas"] < dry.told["gas"] < 5 * real.told["gas"]
 
 
 def test_a_dry_run_tells_what_the_contract_would_refuse(

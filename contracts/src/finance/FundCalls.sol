@@ -79,6 +79,7 @@ library FundCalls {
             (bool told, uint256 fewest) = _ask(held.fund, abi.encodeCall(IERC4626.previewWithdraw, (assets)));
             shares = told ? Math.min(fewest, shares) : 0;
         }
+        if (shares == 0) return;
         held.offeredShares -= shares;
         address fund = address(held.fund);
         bytes memory order = abi.encodeCall(IERC4626.redeem, (shares, address(this), address(this)));

@@ -38,6 +38,9 @@ contract OddFund is ERC4626 {
     uint256 public liquidity = type(uint256).max;
     /// @notice Gas that it takes to say what a share is worth.
     uint256 public thinking;
+    /// @notice With less gas it fails at once: when asked what a share is worth, and when it pays.
+    uint256 public leastToTell;
+    uint256 public leastToPay;
     bytes public answer;
 
     Mood public mood;
@@ -68,6 +71,10 @@ contract OddFund is ERC4626 {
         thinking = gas_;
     }
 
+    function demand(uint256 leastToTell_, uint256 leastToPay_) external {
+        (leastToTell, leastToPay) = (leastToTell_, leastToPay_);
+    }
+
     function plan(address called, bytes calldata data) external {
         (_called, _data) = (called, data);
     }
@@ -85,7 +92,7 @@ contract OddFund is ERC4626 {
         _dawdle();
         uint256 start = gasleft();
         while (start - gasleft() < thinking) {}
-        if (mood == Mood.Silent) revert Moody();
+        if (mood == Mood.Silent || gasleft() < leastToTell) revert Moody();
         if (mood == Mood.Absurd) return type(uint256).max;
         if (mood == Mood.Short) _return(31);
         if (mood == Mood.Burning) _burnGas();
@@ -119,7 +126,7 @@ contract OddFund is ERC4626 {
     }
 
     function _transferOut(address to, uint256 assets) internal override {
-        if (mood == Mood.Breaking) revert Moody();
+        if (mood == Mood.Breaking || gasleft() < leastToPay) revert Moody();
         if (mood == Mood.Greedy) _burnGas();
         if (_called != address(0)) (, answer) = _called.call(_data);
         super._transferOut(to, assets);
