@@ -122,8 +122,11 @@ class Guarded:
         send(self.owner, self.token, contracts.token(), "mint", owner, 10 * DEPOSIT)
         send(self.owner, self.token, contracts.token(), "approve", self.fund, most)
         send(self.owner, self.fund, artifact("Fund"), "deposit", DEPOSIT, owner)
-        for name, value in ((LTV, 785_000), (THRESHOLD, 810_000)):
-            told = (calls.parameter_id(name), (1, 10**6, 30_000, 0), value)
+        loose, narrow = (1, 2**96 - 1, 0, 0), (1_000, 10**6, 30_000, 0)
+        first = {RATIO: (loose, WAD), TIMESTAMP: (loose, clock.time - 1)}
+        first |= {LTV: (narrow, 785_000), THRESHOLD: (narrow, 810_000)}
+        for name, (bounds, value) in first.items():
+            told = (calls.parameter_id(name), bounds, value)
             send(self.owner, self.steward, artifact("RiskSteward"), "defineParameter", *told)
         self.assets, self.history = DEPOSIT, list[Record]()
 
